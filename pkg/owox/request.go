@@ -1,0 +1,54 @@
+package owox
+
+import "time"
+
+// What every delivery carries, as documented under "Request Format".
+const (
+	Method      = "POST"
+	ContentType = "application/json"
+	UserAgent   = "OWOX-DataMarts-Webhook/1.0"
+
+	HeaderContentType = "Content-Type"
+	HeaderUserAgent   = "User-Agent"
+	HeaderID          = "X-Webhook-ID"
+	HeaderEvent       = "X-Event-Type"
+)
+
+// SourceAddress is the fixed address that all deliveries come from, as
+// documented under "IP Allowlist".
+const SourceAddress = "34.38.103.182"
+
+// Timeout is how long an endpoint has to answer with a 2xx status, as
+// documented under "Responding to Webhooks". It covers the whole exchange.
+const Timeout = 10 * time.Second
+
+// RetryDelays are the pauses between the attempts at a real event, as seen in
+// the field: three attempts in all. Test events are attempted once.
+func RetryDelays() []time.Duration { return []time.Duration{time.Second, 3 * time.Second} }
+
+// Header is one request header. The spelling of Name is kept on the wire.
+type Header struct{ Name, Value string }
+
+// Headers returns the four documented headers of a delivery in documented
+// order. An empty id or event leaves its header out.
+func Headers(id, event string) []Header {
+	headers := []Header{{HeaderContentType, ContentType}, {HeaderUserAgent, UserAgent}}
+	if id != "" {
+		headers = append(headers, Header{HeaderID, id})
+	}
+	if event != "" {
+		headers = append(headers, Header{HeaderEvent, event})
+	}
+	return headers
+}
+
+// SenderHeaders returns the headers that the real sender's HTTP client adds to
+// the documented ones, as seen in the field.
+func SenderHeaders() []Header {
+	return []Header{
+		{"accept", "*/*"},
+		{"accept-language", "*"},
+		{"sec-fetch-mode", "cors"},
+		{"accept-encoding", "gzip, deflate"},
+	}
+}

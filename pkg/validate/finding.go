@@ -1,0 +1,81 @@
+package validate
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Severity says how much a finding matters. Off is below all others and
+// silences a rule.
+type Severity uint8
+
+// The severities, in rising order.
+const (
+	Off Severity = iota
+	Info
+	Warning
+	Error
+)
+
+var severityNames = [...]string{Off: "off", Info: "info", Warning: "warning", Error: "error"}
+
+// String returns the severity's name.
+func (s Severity) String() string { return severityNames[s] }
+
+// SeverityNames returns the names that [ParseSeverity] reads, highest first.
+func SeverityNames() []string {
+	names := slices.Clone(severityNames[:])
+	slices.Reverse(names)
+	return names
+}
+
+// ParseSeverity reads the name of a severity.
+func ParseSeverity(name string) (Severity, error) {
+	i := slices.Index(severityNames[:], name)
+	if i < 0 {
+		return Off, fmt.Errorf("unknown severity %q", name)
+	}
+	return Severity(i), nil
+}
+
+// Finding is one thing that validation has to say.
+type Finding struct {
+	Rule     string // the id of the rule, see Rules
+	Severity Severity
+	// Path leads to the member, with dots between names and indexes, such as
+	// "data.run.errors.0", or is the name of a header. It is empty for the
+	// payload as a whole.
+	Path string
+	// Offset counts bytes from the start of what was judged; Line and Column
+	// count from 1, the column in bytes as compilers do. A finding that is
+	// about a header of a parsed request has the offset -1 and no line.
+	Offset, Line, Column int
+	Message              string
+}
+
+// Valid reports whether there is no finding of severity [Error].
+func Valid(findings []Finding) bool {
+	return !slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == Error })
+}
+
+// locate sorts findings by offset and fills in lines and columns of text.
+func locate(findings []Finding, text []byte) []Finding {
+	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Offset, b.Offset) })
+	line, start, at := 1, 0, 0
+	for i := range findings {
+		f := &findings[i]
+		if f.Offset < 0 {
+			continue
+		}
+		passed := text[at:f.Offset]
+		line += bytes.Count(passed, []byte("\n"))
+		if last := bytes.LastIndexByte(passed, '\n'); last >= 0 {
+			start = at + last + 1
+		}
+		at = f.Offset
+		f.Line, f.Column = line, at-start+1
+	}
+	return findings
+}

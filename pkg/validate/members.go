@@ -1,0 +1,223 @@
+package validate
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+)
+
+// judge looks at the documented members, wherever they stood in the body. A
+// member is missing only from an object that was read to its end.
+func (p *pass) judge(headers *identity) {
+	if p.root.kind != 0 && p.root.kind != '{' {
+		p.add(MemberType, "", p.root.start, "the payload is %s, want an object", kindName(p.root.kind))
+		return
+	}
+	event := p.layout.eventIndex(p.text(p.layout.event))
+	p.members(p.layout.envelope, p.root, event)
+	p.judgeTimes()
+	if headers != nil {
+		p.agree(*headers)
+	}
+}
+
+// members judges the members of an object in the event, an index of
+// layout.events or -1.
+func (p *pass) members(parent *node, object span, event int) {
+	for _, n := range parent.members {
+		s := p.spans[n.row]
+		documented := event < 0 || !n.absent[event]
+		switch {
+		case s.kind == 0:
+			if object.kind == '{' && documented && (event >= 0 || n.field.Events == nil) {
+				p.missing(n, object)
+			}
+		case !documented:
+			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented for %s", n.field.Path, p.layout.events[event].Type.Short())
+		case n.field.Presence == owox.Observed:
+			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented, but known from real deliveries", n.field.Path)
+		case !hasType(n.field.Type, s.kind):
+			p.add(MemberType, n.field.Path, s.start, "%s is %s, want %s", n.field.Path, kindName(s.kind), typeName(n.field.Type))
+		default:
+			p.judgeValue(n, s, event)
+		}
+		if n.field.Type == owox.Object {
+			p.members(n, s, event)
+		}
+	}
+}
+
+func (p *pass) missing(n *node, object span) {
+	switch n.field.Presence {
+	case owox.Required:
+		p.add(EnvelopeMember, n.field.Path, object.start, "%s is missing", n.field.Path)
+	case owox.Shown:
+		p.add(ShownMember, n.field.Path, object.start, "%s is missing: the documented example has it", n.field.Path)
+	}
+}
+
+// judgeValue judges a value of the right type.
+func (p *pass) judgeValue(n *node, s span, event int) {
+	switch {
+	case n.constants != nil:
+		p.judgeConstant(n, s, event)
+	case n.field.Presence == owox.Shown && p.isEmpty(s):
+		p.add(ShownMemberNotEmpty, n.field.Path, s.start, "%s is empty", n.field.Path)
+	case n.field.Format != "":
+		p.judgeFormat(n, s)
+	case n.field.Type == owox.Integer && !isWholeNumber(p.body[s.start:s.end]):
+		p.add(WholeNumber, n.field.Path, s.start, "%s is %s, want a whole number that is not negative", n.field.Path, p.show(s))
+	case n.field.Type == owox.Array:
+		p.judgeElements(n)
+	}
+}
+
+func (p *pass) judgeConstant(n *node, s span, event int) {
+	text := p.text(n.row)
+	for i, constant := range n.constants {
+		if string(text) == constant && (event < 0 || i == event) {
+			return
+		}
+	}
+	path, value := n.field.Path, p.show(s)
+	switch n.rule {
+	case EventDocumented:
+		p.add(n.rule, path, s.start, "%s is %s, not a documented event type", path, value)
+	case IsTestTrue:
+		p.add(n.rule, path, s.start, "%s is %s: it is true in test events and left out of real ones", path, value)
+	case StatusMatchesEvent:
+		if event < 0 {
+			p.add(n.rule, path, s.start, "%s is %s, the status of no documented event", path, value)
+			return
+		}
+		p.add(n.rule, path, s.start, "%s is %s but the event is %s", path, value, p.layout.events[event].Type.Short())
+	default:
+		p.add(n.rule, path, s.start, "%s is %s, want %q", path, value, n.constants[0])
+	}
+}
+
+func (p *pass) judgeFormat(n *node, s span) {
+	path, text := n.field.Path, p.text(n.row)
+	switch {
+	case !n.field.Format.Match(text):
+		p.add(n.rule, path, s.start, "%s is %s, not %s", path, p.show(s), n.field.Format.Doc())
+	case n.field.Format == owox.Timestamp && !owox.IsSenderTimestamp(text):
+		p.add(TimeAsSent, path, s.start, "%s is %s: OWOX writes UTC with milliseconds and Z", path, p.show(s))
+	case n.field.Format == owox.URL && !owox.IsAbsoluteURL(text):
+		p.add(URLAbsolute, path, s.start, "%s is %s, not an absolute URL", path, p.show(s))
+	}
+}
+
+func (p *pass) judgeElements(n *node) {
+	for _, e := range p.elements {
+		if e.row == n.row {
+			path := n.field.Path + "." + strconv.Itoa(e.index)
+			p.add(MemberType, path, e.start, "%s is %s, want %s", path, kindName(e.kind), typeName(n.field.Items))
+		}
+	}
+}
+
+// judgeTimes holds the times of a real event's run against each other.
+func (p *pass) judgeTimes() {
+	l := p.layout
+	started, ok := p.time(l.startedAt)
+	if !ok || p.spans[l.isTest].kind == 't' {
+		return
+	}
+	finished, ok := p.time(l.finishedAt)
+	if !ok {
+		return
+	}
+	elapsed := finished.Sub(started)
+	if elapsed < 0 {
+		p.add(FinishedAfterStarted, owox.PathFinishedAt, p.spans[l.finishedAt].start,
+			"%s is %v before %s", owox.PathFinishedAt, -elapsed, owox.PathStartedAt)
+	}
+	duration := p.spans[l.durationMS]
+	text := p.body[duration.start:duration.end]
+	if duration.kind != '0' || !isWholeNumber(text) || p.layout.eventIndex(p.text(l.event)) < 0 {
+		return
+	}
+	milliseconds, err := strconv.ParseFloat(string(text), 64)
+	if err == nil && milliseconds != float64(elapsed.Milliseconds()) {
+		p.add(DurationMatchesTimes, owox.PathDurationMS, duration.start,
+			"%s is %s but the run took %d ms by its times", owox.PathDurationMS, p.show(duration), elapsed.Milliseconds())
+	}
+}
+
+func (p *pass) time(row int) (time.Time, bool) {
+	if p.spans[row].kind != '"' {
+		return time.Time{}, false
+	}
+	return owox.ParseTimestamp(p.text(row))
+}
+
+// text returns a scalar's text, of a string its content. It is valid until the
+// next call of text or unquote.
+func (p *pass) text(row int) []byte {
+	s := p.spans[row]
+	if s.kind == '"' {
+		return p.unquote(p.body[s.start:s.end])
+	}
+	return p.body[s.start:s.end]
+}
+
+func (p *pass) isEmpty(s span) bool {
+	switch s.kind {
+	case '"':
+		return s.end-s.start == len(`""`)
+	case '[':
+		return len(bytes.TrimSpace(p.body[s.start+1:s.end-1])) == 0
+	default:
+		return false
+	}
+}
+
+const maxShown = 80
+
+// show returns the JSON text of a value for a message, cut to a length that
+// can be read.
+func (p *pass) show(s span) string { return clip(p.body[s.start:s.end]) }
+
+func clip(text []byte) string {
+	if len(text) <= maxShown {
+		return string(text)
+	}
+	end := maxShown
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return string(text[:end]) + "..."
+}
+
+// isWholeNumber reports whether JSON number text has a whole value of 0 or
+// more. It reads digits instead of converting, so no exponent is too large.
+func isWholeNumber(text []byte) bool {
+	mantissa, exponent := text, 0
+	if e := bytes.IndexAny(text, "eE"); e >= 0 {
+		mantissa = text[:e]
+		exponent = clampedInt(text[e+1:])
+	}
+	negative := mantissa[0] == '-'
+	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(mantissa, []byte("-")), []byte("."))
+	fraction = bytes.TrimRight(fraction, "0")
+	if len(fraction) == 0 && len(bytes.TrimLeft(whole, "0")) == 0 {
+		return true // zero, whatever its sign and exponent
+	}
+	zeros := 0
+	if len(fraction) == 0 {
+		zeros = len(whole) - len(bytes.TrimRight(whole, "0"))
+	}
+	return !negative && exponent+zeros >= len(fraction)
+}
+
+// clampedInt reads a signed number; one that is out of range becomes a very
+// large or very small one.
+func clampedInt(text []byte) int {
+	const limit = 1 << 30
+	n, _ := strconv.ParseInt(string(text), 10, 64) // out of range: the nearest int64
+	return int(min(max(n, -limit), limit))
+}

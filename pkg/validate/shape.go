@@ -1,0 +1,160 @@
+package validate
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+)
+
+// layout is the field table made ready for the walk.
+type layout struct {
+	envelope *node
+	rows     int
+	events   []owox.Event
+
+	// Rows of the members that rules speak of by name.
+	id, event, isTest, startedAt, finishedAt, durationMS int
+}
+
+// node is a member of the payload with what is asked of it at hand.
+type node struct {
+	name      string
+	row       int // in the field table; -1: the envelope
+	field     owox.Field
+	absent    []bool   // by event: not documented for it
+	constants []string // by event: the only value allowed, unquoted; or nil
+	rule      string   // that a wrong value breaks
+	members   []*node
+}
+
+// theLayout is built once and never changed.
+var theLayout = sync.OnceValue(func() *layout {
+	l := &layout{rows: len(owox.Fields()), events: owox.Events()}
+	l.envelope = l.node(owox.Shape())
+	for row, f := range owox.Fields() {
+		switch f.Path {
+		case owox.PathID:
+			l.id = row
+		case owox.PathEvent:
+			l.event = row
+		case owox.PathIsTest:
+			l.isTest = row
+		case owox.PathStartedAt:
+			l.startedAt = row
+		case owox.PathFinishedAt:
+			l.finishedAt = row
+		case owox.PathDurationMS:
+			l.durationMS = row
+		}
+	}
+	return l
+})
+
+// The rule that a value breaks which is not the one allowed, or not of the
+// format.
+var (
+	constantRules = map[string]string{
+		owox.PathVersion:   VersionDocumented,
+		owox.PathEvent:     EventDocumented,
+		owox.PathIsTest:    IsTestTrue,
+		owox.PathRunStatus: StatusMatchesEvent,
+	}
+	formatRules = map[owox.Format]string{
+		owox.UUID:      IDIsUUID,
+		owox.Timestamp: TimeFormat,
+		owox.URL:       URLSyntax,
+	}
+)
+
+func (l *layout) node(m *owox.Member) *node {
+	n := &node{name: m.Name(), row: m.Index, field: m.Field, rule: formatRules[m.Format]}
+	for _, event := range l.events {
+		n.absent = append(n.absent, !m.In(event.Type))
+		if constant := m.Constant(event); constant != "" {
+			if text, err := strconv.Unquote(constant); err == nil {
+				constant = text
+			}
+			n.constants = append(n.constants, constant)
+			n.rule = constantRules[m.Path]
+		}
+	}
+	for _, child := range m.Members {
+		n.members = append(n.members, l.node(child))
+	}
+	return n
+}
+
+// eventIndex returns the place of an event type among the documented ones, or
+// -1.
+func (l *layout) eventIndex(name []byte) int {
+	for i := range l.events {
+		if string(l.events[i].Type) == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// child finds a member by name, trying first the one after the last found:
+// the sender keeps the order of the table.
+func (n *node) child(name []byte, next *int) *node {
+	if n == nil {
+		return nil
+	}
+	for i := range n.members {
+		at := (*next + i) % len(n.members)
+		if n.members[at].name == string(name) {
+			*next = at + 1
+			return n.members[at]
+		}
+	}
+	return nil
+}
+
+func hasType(t owox.Type, kind jsontext.Kind) bool {
+	switch t {
+	case owox.Object:
+		return kind == '{'
+	case owox.Array:
+		return kind == '['
+	case owox.String:
+		return kind == '"'
+	case owox.Boolean:
+		return kind == 't' || kind == 'f'
+	default:
+		return kind == '0'
+	}
+}
+
+// kindName says a kind in words.
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 'n':
+		return "null"
+	default:
+		return "a boolean"
+	}
+}
+
+// typeName says a documented type in words.
+func typeName(t owox.Type) string {
+	switch t {
+	case owox.Object, owox.Array:
+		return "an " + string(t)
+	case owox.Integer:
+		return "a whole number"
+	default:
+		return "a " + string(t)
+	}
+}

@@ -1,0 +1,101 @@
+package validate
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+// Limits that hold unless a [Config] says otherwise.
+const (
+	DefaultMaxBody = 1 << 20 // bytes
+	MaxDepth       = 64      // objects and arrays within each other
+)
+
+// Config changes how strict a [Validator] is. The zero value is the default.
+type Config struct {
+	Strict     bool                // warnings are errors
+	Severities map[string]Severity // by rule id; wins over Strict
+	MaxBody    int                 // bytes; 0: DefaultMaxBody
+}
+
+// Validator judges payloads and requests. It may be used by several goroutines
+// at once.
+type Validator struct {
+	levels  map[string]Severity
+	maxBody int
+	passes  sync.Pool
+}
+
+// New returns a validator, or an error when the configuration names a rule
+// that does not exist.
+func New(config Config) (*Validator, error) {
+	v := &Validator{levels: make(map[string]Severity, len(rules)), maxBody: config.MaxBody}
+	if v.maxBody == 0 {
+		v.maxBody = DefaultMaxBody
+	}
+	for _, r := range rules {
+		v.levels[r.ID] = r.Severity
+		if config.Strict && r.Severity == Warning {
+			v.levels[r.ID] = Error
+		}
+	}
+	for id, severity := range config.Severities {
+		if _, ok := v.levels[id]; !ok {
+			return nil, fmt.Errorf("unknown rule %q", id)
+		}
+		v.levels[id] = severity
+	}
+	v.passes.New = func() any { return newPass(v) }
+	return v, nil
+}
+
+// MaxBody returns the number of bytes that a body may have.
+func (v *Validator) MaxBody() int { return v.maxBody }
+
+// Payload judges a body. It returns nil when there is nothing to say, and does
+// not allocate then.
+func (v *Validator) Payload(body []byte) []Finding {
+	return locate(v.payload(body, nil), body)
+}
+
+// Request judges a request: its method, the documented headers, its body, and
+// whether they agree. Other headers are never a finding.
+func (v *Validator) Request(method string, header http.Header, body []byte) []Finding {
+	return locate(v.request(method, header, body), body)
+}
+
+// SeenBefore returns the finding for a delivery whose id was seen before, or
+// none when its rule is off.
+func (v *Validator) SeenBefore(id string) []Finding {
+	return v.add(nil, IDSeenBefore, "", -1, "%s was delivered before: a retry, or sent again", id)
+}
+
+// Payload judges a body with the default configuration.
+func Payload(body []byte) []Finding { return defaultValidator().Payload(body) }
+
+// Request judges a request with the default configuration.
+func Request(method string, header http.Header, body []byte) []Finding {
+	return defaultValidator().Request(method, header, body)
+}
+
+// HTTP judges a raw request with the default configuration.
+func HTTP(raw []byte) []Finding { return defaultValidator().HTTP(raw) }
+
+// defaultValidator is made when first needed; it holds no state but its pool.
+var defaultValidator = sync.OnceValue(func() *Validator {
+	v, err := New(Config{})
+	if err != nil {
+		panic(err) // the zero Config names no rule
+	}
+	return v
+})
+
+// add appends a finding unless its rule is off.
+func (v *Validator) add(findings []Finding, rule, path string, offset int, format string, args ...any) []Finding {
+	level := v.levels[rule]
+	if level == Off {
+		return findings
+	}
+	return append(findings, Finding{Rule: rule, Severity: level, Path: path, Offset: offset, Message: fmt.Sprintf(format, args...)})
+}
