@@ -46,6 +46,7 @@ func Headers(id, event string) []Header {
 // the documented ones, as seen in the field.
 func SenderHeaders() []Header {
 	return []Header{
+		{"connection", "keep-alive"},
 		{"accept", "*/*"},
 		{"accept-language", "*"},
 		{"sec-fetch-mode", "cors"},

@@ -40,19 +40,25 @@ func ParseSeverity(name string) (Severity, error) {
 	return Severity(i), nil
 }
 
-// Finding is one thing that validation has to say.
+// MarshalText writes the severity's name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Finding is one thing that validation has to say. Its JSON form is part of
+// what owoxhook promises to scripts.
 type Finding struct {
-	Rule     string // the id of the rule, see Rules
-	Severity Severity
+	// Line and Column count from 1, the column in bytes as compilers do. Offset
+	// counts bytes from the start of what was judged. A finding about a header
+	// of a parsed request has no line and the offset -1.
+	Line   int `json:"line,omitzero"`
+	Column int `json:"column,omitzero"`
+	Offset int `json:"offset"`
 	// Path leads to the member, with dots between names and indexes, such as
 	// "data.run.errors.0", or is the name of a header. It is empty for the
 	// payload as a whole.
-	Path string
-	// Offset counts bytes from the start of what was judged; Line and Column
-	// count from 1, the column in bytes as compilers do. A finding that is
-	// about a header of a parsed request has the offset -1 and no line.
-	Offset, Line, Column int
-	Message              string
+	Path     string   `json:"path"`
+	Rule     string   `json:"rule"` // the id of the rule, see Rules
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"`
 }
 
 // Valid reports whether there is no finding of severity [Error].

@@ -1,0 +1,256 @@
+// Package receiver is the endpoint of owoxhook: an http.Handler that reads a
+// request, has it judged against the contract, and answers; and the server
+// that runs it without trusting its clients.
+//
+// Answers are 200 for a delivery without errors, and problem details (RFC 9457)
+// with a status that says why otherwise: 400 and 408 for a body that did not
+// arrive, 403 an address that is not allowed, 404 another path, 405 another
+// method, 413 a body over the limit, 415 a compressed body, 422 findings of
+// severity error.
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// Options configure a [Receiver]. Only Validator is required.
+type Options struct {
+	Validator      *validate.Validator // its MaxBody is the limit of a body
+	Path           string              // "": "/"
+	AcceptAll      bool                // answer 200 whatever the findings
+	Allowed        []netip.Prefix      // addresses that may deliver; nil: all
+	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
+	Respond        []int               // statuses to answer judged deliveries with, in turn
+	Delay          time.Duration       // before every answer to a judged delivery
+	Now            func() time.Time    // nil: time.Now
+	// Received is called for every request, after it was answered, from the
+	// goroutines that serve requests. nil: nobody is told.
+	Received func(delivery.Delivery)
+}
+
+// Receiver is the handler. It may serve several requests at once.
+type Receiver struct {
+	options Options
+	seen    seen
+	turn    atomic.Uint64
+}
+
+// New returns a receiver.
+func New(options Options) *Receiver {
+	if options.Path == "" {
+		options.Path = "/"
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Received == nil {
+		options.Received = func(delivery.Delivery) {}
+	}
+	return &Receiver{options: options}
+}
+
+// ServeHTTP judges the request, answers it, and passes it on.
+func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d := delivery.Delivery{
+		ReceivedAt: rc.options.Now(),
+		Method:     r.Method,
+		Path:       r.RequestURI,
+		Headers:    headers(r),
+	}
+	remote := rc.remote(r)
+	d.Remote = remote.String()
+	status := rc.refuse(r, remote, &d)
+	if status == 0 {
+		status = rc.judge(w, r, &d)
+	}
+	answer(w, d, status)
+	if d.Note != noteHungUp {
+		d.Answered = status
+	}
+	rc.options.Received(d)
+}
+
+// refuse returns the status for a request that is not read at all, or 0.
+func (rc *Receiver) refuse(r *http.Request, remote netip.Addr, d *delivery.Delivery) int {
+	allowed := func(p netip.Prefix) bool { return p.Contains(remote) }
+	switch {
+	case rc.options.Allowed != nil && !slices.ContainsFunc(rc.options.Allowed, allowed):
+		d.Note = "address " + d.Remote + " is not allowed"
+		return http.StatusForbidden
+	case r.URL.Path != rc.options.Path:
+		d.Note = "path " + r.URL.Path + " is not " + rc.options.Path
+		return http.StatusNotFound
+	default:
+		return 0
+	}
+}
+
+// judge reads and judges the request and returns the status to answer with.
+func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.Delivery) int {
+	limit := int64(rc.options.Validator.MaxBody())
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	d.Body = body
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		d.Cut = true
+		d.Note = "the body is larger than the limit of " + strconv.FormatInt(limit, 10) + " bytes"
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.Cut, d.Note = true, "the body did not arrive in time"
+		return http.StatusRequestTimeout
+	case err != nil:
+		d.Cut, d.Note = true, "the body did not arrive whole: "+err.Error()
+		return http.StatusBadRequest
+	}
+	d.Identity = owox.Identify(body)
+	d.Findings = rc.options.Validator.Request(r.Method, r.Header, body)
+	if d.ID != "" && rc.seen.before(d.ID) {
+		d.Duplicate = true
+		d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID)...)
+	}
+	return rc.verdict(r, d)
+}
+
+func (rc *Receiver) verdict(r *http.Request, d *delivery.Delivery) int {
+	_, compressed := validate.Compressed(r.Header)
+	switch {
+	case r.Method != owox.Method:
+		return http.StatusMethodNotAllowed
+	case compressed:
+		return http.StatusUnsupportedMediaType
+	}
+	switch {
+	case !rc.wait(r.Context()):
+		d.Note = noteHungUp
+		return http.StatusServiceUnavailable // nobody reads it
+	case len(rc.options.Respond) > 0:
+		turn := rc.turn.Add(1) - 1
+		return rc.options.Respond[turn%uint64(len(rc.options.Respond))]
+	case d.Valid() || rc.options.AcceptAll:
+		return http.StatusOK
+	default:
+		return http.StatusUnprocessableEntity
+	}
+}
+
+const noteHungUp = "the sender hung up before the answer"
+
+// wait delays the answer; it reports whether the sender waited for it.
+func (rc *Receiver) wait(ctx context.Context) bool {
+	if rc.options.Delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(rc.options.Delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+const (
+	writeTimeout = 10 * time.Second
+	maxProblems  = 100 // findings in an answer
+)
+
+// answer writes the answer to the wire before it returns.
+func answer(w http.ResponseWriter, d delivery.Delivery, status int) {
+	body, contentType := []byte("ok\n"), "text/plain; charset=utf-8"
+	if status < 200 || status > 299 {
+		body, contentType = problem(d, status), "application/problem+json"
+	}
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusMethodNotAllowed {
+		header.Set("Allow", owox.Method)
+	}
+	if bodyAllowed := status != http.StatusNoContent && status != http.StatusNotModified; bodyAllowed {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	} else {
+		body = nil
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // a recorder in a test has none
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a sender that is gone is noticed by the next one
+	_ = control.Flush()
+}
+
+// problem is the body of an answer that is not 2xx.
+func problem(d delivery.Delivery, status int) []byte {
+	details := struct {
+		Title    string             `json:"title"`
+		Status   int                `json:"status"`
+		Detail   string             `json:"detail,omitzero"`
+		Findings []validate.Finding `json:"findings,omitempty"`
+		Omitted  int                `json:"omitted,omitzero"`
+	}{
+		Title:    http.StatusText(status),
+		Status:   status,
+		Detail:   d.Note,
+		Findings: d.Findings[:min(len(d.Findings), maxProblems)],
+		Omitted:  max(0, len(d.Findings)-maxProblems),
+	}
+	if status == http.StatusUnprocessableEntity {
+		details.Title = "The delivery contradicts the documentation of OWOX Data Marts webhooks"
+	}
+	var out bytes.Buffer
+	// Messages quote what came: it may be no UTF-8.
+	if err := json.MarshalWrite(&out, details, jsonOptions); err != nil {
+		return []byte(`{"status":` + strconv.Itoa(status) + `}`)
+	}
+	return append(out.Bytes(), '\n')
+}
+
+// headers returns the request's headers, Host first, then by name.
+func headers(r *http.Request) []owox.Header {
+	list := make([]owox.Header, 0, len(r.Header)+1)
+	for name, values := range r.Header {
+		for _, value := range values {
+			list = append(list, owox.Header{Name: name, Value: value})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b owox.Header) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Insert(list, 0, owox.Header{Name: "Host", Value: r.Host})
+}
+
+// remote returns the address of the sender. Proxies that are trusted are
+// passed over from the last to the first.
+func (rc *Receiver) remote(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address := peer.Addr().Unmap()
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, text := range slices.Backward(forwarded) {
+		trusted := func(p netip.Prefix) bool { return p.Contains(address) }
+		next, err := netip.ParseAddr(strings.TrimSpace(text))
+		if err != nil || !slices.ContainsFunc(rc.options.TrustedProxies, trusted) {
+			break
+		}
+		address = next.Unmap()
+	}
+	return address
+}

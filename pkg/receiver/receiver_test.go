@@ -1,0 +1,219 @@
+package receiver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+var (
+	payload = owox.Documented(owox.RunFailed)
+	now     = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+func validator(t testing.TB, config validate.Config) *validate.Validator {
+	t.Helper()
+	v, err := validate.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// request is a documented delivery with changes.
+func request(body []byte, changes ...func(*http.Request)) *http.Request {
+	r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+	for _, h := range owox.Headers("550e8400-e29b-41d4-a716-446655440000", string(owox.RunFailed)) {
+		r.Header.Set(h.Name, h.Value)
+	}
+	for _, change := range changes {
+		change(r)
+	}
+	return r
+}
+
+func set(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func from(address string) func(*http.Request) {
+	return func(r *http.Request) { r.RemoteAddr = address }
+}
+
+type brokenBody struct{ err error }
+
+func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
+
+func TestAnswers(t *testing.T) {
+	invalid := bytes.Replace(payload, []byte(`"version":"1"`), []byte(`"version":"2"`), 1)
+	tests := []struct {
+		name    string
+		options receiver.Options
+		request *http.Request
+		status  int
+		detail  string // a part of the answer's body
+		valid   bool
+	}{
+		{"as documented", receiver.Options{}, request(payload), 200, "ok", true},
+		{"a warning", receiver.Options{}, request(bytes.Replace(payload, []byte(`"Sales Report"`), []byte(`""`), 1)), 200, "ok", true},
+		{"an error", receiver.Options{}, request(invalid), 422, `"rule":"version-documented"`, false},
+		{"an error, all accepted", receiver.Options{AcceptAll: true}, request(invalid), 200, "ok", false},
+		{"another path", receiver.Options{Path: "/hook"}, request(payload), 404, "path / is not /hook", false},
+		{"another method", receiver.Options{}, request(nil, func(r *http.Request) { r.Method = "GET" }), 405, "method-is-post", false},
+		{"compressed", receiver.Options{}, request([]byte("\x1f\x8b"), set("Content-Encoding", "gzip")), 415, "compressed with gzip", false},
+		{"too large", receiver.Options{Validator: validator(t, validate.Config{MaxBody: 100})}, request(payload), 413, "limit of 100 bytes", false},
+		{"just not too large", receiver.Options{Validator: validator(t, validate.Config{MaxBody: len(payload)})}, request(payload), 200, "ok", true},
+		{"a body that breaks off", receiver.Options{}, request(nil, func(r *http.Request) { r.Body = io.NopCloser(brokenBody{io.ErrUnexpectedEOF}) }), 400, "did not arrive whole", false},
+		{"an address that is not allowed", receiver.Options{Allowed: []netip.Prefix{netip.MustParsePrefix(owox.SourceAddress + "/32")}}, request(payload), 403, "192.0.2.1 is not allowed", false},
+		{"an address that is", receiver.Options{Allowed: []netip.Prefix{netip.MustParsePrefix(owox.SourceAddress + "/32")}}, request(payload, from(owox.SourceAddress+":999")), 200, "ok", true},
+		{"a status of one's own", receiver.Options{Respond: []int{503}}, request(payload), 503, `"status":503`, true},
+		{"no body with 204", receiver.Options{Respond: []int{204}}, request(payload), 204, "", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got delivery.Delivery
+			tt.options.Received = func(d delivery.Delivery) { got = d }
+			tt.options.Now = func() time.Time { return now }
+			if tt.options.Validator == nil {
+				tt.options.Validator = validator(t, validate.Config{})
+			}
+			answer := httptest.NewRecorder()
+			receiver.New(tt.options).ServeHTTP(answer, tt.request)
+			if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.detail) {
+				t.Errorf("answered %d %s, want %d with %s", answer.Code, answer.Body, tt.status, tt.detail)
+			}
+			if got.Answered != tt.status || got.Valid() != tt.valid || got.ReceivedAt != now {
+				t.Errorf("delivery answered %d, valid %v, at %v, want %d, %v, %v", got.Answered, got.Valid(), got.ReceivedAt, tt.status, tt.valid, now)
+			}
+			contentType := answer.Header().Get("Content-Type")
+			if problem := tt.status > 299; problem != (contentType == "application/problem+json") {
+				t.Errorf("content type %q", contentType)
+			}
+			if problem := tt.status > 299; problem && !json.Valid(answer.Body.Bytes()) {
+				t.Errorf("problem details are not JSON: %s", answer.Body)
+			}
+			if allow := answer.Header().Get("Allow"); (allow == "POST") != (tt.status == 405) {
+				t.Errorf("Allow: %q with %d", allow, tt.status)
+			}
+		})
+	}
+}
+
+func TestDeliveryIsKeptAsItCame(t *testing.T) {
+	var got delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}), Path: "/hook",
+		Received: func(d delivery.Delivery) { got = d }, Now: func() time.Time { return now },
+	})
+	r := request(payload, func(r *http.Request) { r.RequestURI, r.URL.Path = "/hook?a=b&a=%20c", "/hook" }, set("X-Other", "1"))
+	rc.ServeHTTP(httptest.NewRecorder(), r)
+	want := delivery.Delivery{
+		Identity: owox.Identify(payload), ReceivedAt: now, Remote: "192.0.2.1", Method: "POST", Path: "/hook?a=b&a=%20c",
+		Headers: []owox.Header{
+			{Name: "Host", Value: "example.com"}, {Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: owox.UserAgent},
+			{Name: "X-Event-Type", Value: string(owox.RunFailed)}, {Name: "X-Other", Value: "1"}, {Name: "X-Webhook-Id", Value: "550e8400-e29b-41d4-a716-446655440000"},
+		},
+		Body: payload, Answered: 200,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("delivery (-want +got):\n%s", diff)
+	}
+}
+
+func TestRespondTakesTurns(t *testing.T) {
+	rc := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Respond: []int{500, 500, 200}})
+	var got []int
+	for range 7 {
+		answer := httptest.NewRecorder()
+		rc.ServeHTTP(answer, request(payload))
+		got = append(got, answer.Code)
+	}
+	if diff := cmp.Diff([]int{500, 500, 200, 500, 500, 200, 500}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSecondDeliveryOfAnIDIsADuplicate(t *testing.T) {
+	var got []delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}),
+		Received:  func(d delivery.Delivery) { got = append(got, d) },
+	})
+	for range 2 {
+		rc.ServeHTTP(httptest.NewRecorder(), request(payload))
+	}
+	if got[0].Duplicate || !got[1].Duplicate || !got[1].Valid() || got[1].Findings[0].Rule != validate.IDSeenBefore {
+		t.Errorf("duplicate: %v, then %v with %v", got[0].Duplicate, got[1].Duplicate, got[1].Findings)
+	}
+}
+
+func TestRemoteAddressBehindProxies(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	tests := []struct{ name, peer, forwarded, want string }{
+		{"no proxy", "203.0.113.5:1", "", "203.0.113.5"},
+		{"an untrusted peer says what it likes", "203.0.113.5:1", "34.38.103.182", "203.0.113.5"},
+		{"one proxy", "10.1.1.1:1", "34.38.103.182", "34.38.103.182"},
+		{"two proxies", "10.1.1.1:1", "34.38.103.182, 10.2.2.2", "34.38.103.182"},
+		{"what is in front of an untrusted hop is not believed", "10.1.1.1:1", "34.38.103.182, 203.0.113.5", "203.0.113.5"},
+		{"rubbish", "10.1.1.1:1", "unknown", "10.1.1.1"},
+		{"IPv6", "[::1]:1", "2001:db8::1", "2001:db8::1"},
+		{"IPv4 in IPv6", "[::ffff:10.1.1.1]:1", "34.38.103.182", "34.38.103.182"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got delivery.Delivery
+			rc := receiver.New(receiver.Options{
+				Validator: validator(t, validate.Config{}), TrustedProxies: proxies,
+				Received: func(d delivery.Delivery) { got = d },
+			})
+			rc.ServeHTTP(httptest.NewRecorder(), request(payload, from(tt.peer), set("X-Forwarded-For", tt.forwarded)))
+			if got.Remote != tt.want {
+				t.Errorf("remote %s, want %s", got.Remote, tt.want)
+			}
+		})
+	}
+}
+
+func TestSenderThatHangsUpIsNoticed(t *testing.T) {
+	var got delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}), Delay: time.Hour,
+		Received: func(d delivery.Delivery) { got = d },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	rc.ServeHTTP(httptest.NewRecorder(), request(payload).WithContext(ctx))
+	if got.Answered != 0 || got.Note == "" {
+		t.Errorf("answered %d, note %q", got.Answered, got.Note)
+	}
+}
+
+func TestAnswerListsAtMostAHundredFindings(t *testing.T) {
+	body := []byte(`{` + strings.TrimSuffix(strings.Repeat(`"a":1,`, 150), ",") + `}`)
+	answer := httptest.NewRecorder()
+	receiver.New(receiver.Options{Validator: validator(t, validate.Config{})}).ServeHTTP(answer, request(body))
+	var problem struct {
+		Findings []struct{ Rule, Severity string }
+		Omitted  int
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
+		t.Fatal(err)
+	}
+	if len(problem.Findings) != 100 || problem.Omitted == 0 || problem.Findings[0].Severity == "" {
+		t.Errorf("%d findings, %d omitted", len(problem.Findings), problem.Omitted)
+	}
+}

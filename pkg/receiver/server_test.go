@@ -1,0 +1,171 @@
+package receiver_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs a server until stop is called.
+func start(t *testing.T, server receiver.Server) (address string, stop func() error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, listener) }()
+	return listener.Addr().String(), func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+func head(extra string) string {
+	var out strings.Builder
+	out.WriteString("POST / HTTP/1.1\r\nHost: a\r\n")
+	for _, h := range owox.Headers("550e8400-e29b-41d4-a716-446655440000", string(owox.RunFailed)) {
+		fmt.Fprintf(&out, "%s: %s\r\n", h.Name, h.Value)
+	}
+	return out.String() + extra + "\r\n"
+}
+
+func TestHostileClients(t *testing.T) {
+	whole := head(fmt.Sprintf("Content-Length: %d\r\n", len(payload))) + string(payload)
+	tests := []struct {
+		name string
+		send func(io.Writer)
+		want string // status lines, or "" where the connection is just closed
+	}{
+		{"as documented", text(whole), "200"},
+		{"HTTP/1.0", text(strings.Replace(whole, "HTTP/1.1", "HTTP/1.0", 1)), "200"},
+		{"pipelined", text(whole + whole + whole), "200 200 200"},
+		{"chunked", text(head("Transfer-Encoding: chunked\r\n") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(payload), payload)), "200"},
+		{"chunks without end", func(w io.Writer) {
+			io.WriteString(w, head("Transfer-Encoding: chunked\r\n")) //nolint:errcheck // the server may hang up
+			for range 1 << 16 {
+				if _, err := io.WriteString(w, "400\r\n"+strings.Repeat("x", 1024)+"\r\n"); err != nil {
+					return
+				}
+			}
+		}, "413"},
+		{"broken chunks", text(head("Transfer-Encoding: chunked\r\n") + "zz\r\n"), "400"},
+		{"a length that is too large", text(head("Content-Length: 99999999999\r\n")), "413"},
+		{"a slow head", text("POST / HTTP/1.1\r\nHost: a\r\n"), ""},
+		{"a slow body", text(head("Content-Length: 500\r\n") + `{"id":`), "408"},
+		{"a head without end", func(w io.Writer) {
+			io.WriteString(w, "POST / HTTP/1.1\r\nHost: a\r\n") //nolint:errcheck // the server may hang up
+			for i := range 1 << 16 {
+				if _, err := fmt.Fprintf(w, "X-%d: %s\r\n", i, strings.Repeat("y", 100)); err != nil {
+					return
+				}
+			}
+		}, "431"},
+		{"no HTTP", text("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n"), "400"},
+		{"no host", text("POST / HTTP/1.1\r\n\r\n"), "400"},
+		{"nothing", text(""), ""},
+	}
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{MaxBody: 100_000})})
+	address, stop := start(t, receiver.Server{Handler: handler, HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 400 * time.Millisecond})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()                                 //nolint:errcheck // the test is over
+			conn.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // or the test hangs
+			sent := make(chan struct{})
+			go func() { tt.send(conn); close(sent) }()
+			if got := statuses(conn, max(1, len(strings.Fields(tt.want)))); got != tt.want {
+				t.Errorf("answered %q, want %q", got, tt.want)
+			}
+			conn.Close() //nolint:errcheck // ends a sender that still writes
+			<-sent
+		})
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func text(s string) func(io.Writer) {
+	return func(w io.Writer) { io.WriteString(w, s) } //nolint:errcheck // the answer tells
+}
+
+func statuses(conn net.Conn, n int) string {
+	var got []string
+	reader := bufio.NewReader(conn)
+	for range n {
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			break
+		}
+		io.Copy(io.Discard, response.Body) //nolint:errcheck // only the status counts
+		response.Body.Close()              //nolint:errcheck // only the status counts
+		got = append(got, fmt.Sprint(response.StatusCode))
+	}
+	return strings.Join(got, " ")
+}
+
+func TestRunningRequestsEndBeforeTheServer(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	address, stop := start(t, receiver.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-release
+		w.WriteHeader(201)
+	})})
+	answered := make(chan int, 1)
+	go func() {
+		response, err := http.Post("http://"+address, "application/json", bytes.NewReader(payload))
+		if err != nil {
+			answered <- 0
+			return
+		}
+		response.Body.Close() //nolint:errcheck // only the status counts
+		answered <- response.StatusCode
+	}()
+	<-arrived
+	time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if got := <-answered; got != 201 {
+		t.Errorf("the running request was answered %d, want 201", got)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestServerEndsThoughARequestDoesNot(t *testing.T) {
+	arrived := make(chan struct{})
+	address, stop := start(t, receiver.Server{ShutdownTimeout: 50 * time.Millisecond, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done()
+	})})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // the test is over
+	text("GET / HTTP/1.1\r\nHost: a\r\n\r\n")(conn)
+	<-arrived
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
