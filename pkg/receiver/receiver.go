@@ -223,10 +223,16 @@ func problem(d delivery.Delivery, status int) []byte {
 	return append(out.Bytes(), '\n')
 }
 
-// headers returns the request's headers, Host first, then by name.
+// headers returns the request's headers, Host first, then by name. The
+// documented ones are spelt as documented.
 func headers(r *http.Request) []owox.Header {
 	list := make([]owox.Header, 0, len(r.Header)+1)
 	for name, values := range r.Header {
+		for _, documented := range []string{owox.HeaderID, owox.HeaderEvent} {
+			if strings.EqualFold(name, documented) {
+				name = documented
+			}
+		}
 		for _, value := range values {
 			list = append(list, owox.Header{Name: name, Value: value})
 		}

@@ -1,0 +1,199 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fatih/color"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// textReporter writes for people. Results are lines on Out, with what belongs
+// to them indented below; banner, hints and summary go to Err.
+type textReporter struct {
+	out, err *lockedWriter
+	verbose  bool
+	paint    palette
+}
+
+type palette struct{ good, bad, warn, info, dim *color.Color }
+
+func newText(o Options) Reporter {
+	paint := palette{
+		good: color.New(color.FgGreen), bad: color.New(color.FgRed, color.Bold), warn: color.New(color.FgYellow),
+		info: color.New(color.FgCyan), dim: color.New(color.Faint),
+	}
+	for _, c := range []*color.Color{paint.good, paint.bad, paint.warn, paint.info, paint.dim} {
+		if o.Color {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+	}
+	return textReporter{&lockedWriter{w: o.Out}, &lockedWriter{w: o.Err}, o.Verbose, paint}
+}
+
+func write(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func (t textReporter) Listening(l Listening) error {
+	return write(t.err, "listening on "+l.URL+"\n")
+}
+
+func (t textReporter) Delivery(d delivery.Delivery) error {
+	var out strings.Builder
+	words := []string{t.paint.dim.Sprint(d.ReceivedAt.Local().Format(time.TimeOnly)), t.status(d.Answered)}
+	if d.Note == "" || d.ID != "" {
+		words = append(words, event(d.Event), orDash(d.ID))
+	} else {
+		words = append(words, Escape(d.Method), Escape(d.Path))
+	}
+	if d.IsTest {
+		words = append(words, t.paint.info.Sprint("test"))
+	}
+	if d.Duplicate {
+		words = append(words, t.paint.info.Sprint("duplicate"))
+	}
+	if d.Title != "" {
+		words = append(words, Escape(d.Title))
+	}
+	if d.Note != "" {
+		words = append(words, t.paint.bad.Sprint(Escape(d.Note)))
+	}
+	fmt.Fprintln(&out, strings.Join(words, "  "))
+	if t.verbose {
+		t.lines(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
+		t.message(&out, d.Headers, d.Body)
+	}
+	for _, f := range d.Findings {
+		fmt.Fprintf(&out, "    %s\n", t.finding(f))
+	}
+	return write(t.out, out.String())
+}
+
+// message adds headers and body below a line.
+func (t textReporter) message(out *strings.Builder, headers []owox.Header, body []byte) {
+	for _, h := range headers {
+		t.lines(out, h.Name+": "+h.Value)
+	}
+	t.lines(out, "")
+	t.lines(out, strings.TrimSuffix(owox.Indent(body), "\n"))
+}
+
+func (t textReporter) lines(out *strings.Builder, text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(out, "    %s\n", t.paint.dim.Sprint(Escape(line)))
+	}
+}
+
+func (t textReporter) Attempt(a delivery.Attempt) error {
+	var out strings.Builder
+	words := []string{t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
+	if a.Failure != nil {
+		words = append(words, t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
+	}
+	fmt.Fprintln(&out, strings.Join(words, "  "))
+	switch {
+	case t.verbose:
+		timing := a.Timing
+		t.lines(&out, fmt.Sprintf("to %s: lookup %v, connect %v, tls %v, first byte %v", a.URL,
+			round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
+		t.message(&out, a.Headers, a.Body)
+	case a.Failure != nil && len(a.Body) > 0:
+		t.lines(&out, beginning(a.Body))
+	}
+	if err := write(t.out, out.String()); err != nil || a.Failure == nil || a.Failure.Hint == "" {
+		return err
+	}
+	return write(t.err, "hint: "+Escape(a.Failure.Hint)+"\n")
+}
+
+const (
+	maxLines  = 5
+	maxColumn = 160
+)
+
+// beginning cuts the body of a failed answer to what helps to find the cause.
+func beginning(body []byte) string {
+	lines := strings.SplitN(strings.TrimSpace(string(body)), "\n", maxLines+1)
+	if len(lines) > maxLines {
+		lines[maxLines] = "..."
+	}
+	for i, line := range lines {
+		line = strings.TrimRight(line, "\r")
+		if runes := []rune(line); len(runes) > maxColumn {
+			line = string(runes[:maxColumn]) + "..."
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (t textReporter) Finding(file string, f validate.Finding) error {
+	return write(t.out, Escape(file)+":"+t.finding(f)+"\n")
+}
+
+// finding reads as a compiler's message does, so that editors can jump to it.
+func (t textReporter) finding(f validate.Finding) string {
+	paint := map[validate.Severity]*color.Color{validate.Error: t.paint.bad, validate.Warning: t.paint.warn, validate.Info: t.paint.info}[f.Severity]
+	text := fmt.Sprintf("%s: %s %s", paint.Sprint(f.Severity), Escape(f.Message), t.paint.dim.Sprint("["+f.Rule+"]"))
+	if f.Line > 0 {
+		return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, text)
+	}
+	return text
+}
+
+func (t textReporter) Summary(s Summary) error {
+	words := make([]string, len(s))
+	for i, count := range s {
+		word := count.Many
+		if count.N == 1 {
+			word = count.One
+		}
+		words[i] = fmt.Sprintf("%d %s", count.N, word)
+	}
+	return write(t.err, strings.Join(words, ", ")+"\n")
+}
+
+// status shows an HTTP status; 0 is no status.
+func (t textReporter) status(status int) string {
+	switch {
+	case status == 0:
+		return t.paint.bad.Sprint("---")
+	case status >= 200 && status < 300:
+		return t.paint.good.Sprint(statusText(status))
+	default:
+		return t.paint.bad.Sprint(statusText(status))
+	}
+}
+
+func statusText(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+func event(t owox.EventType) string { return orDash(t.Short()) }
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return Escape(text)
+}
+
+// round keeps three digits or so: nobody reads nanoseconds.
+func round(d time.Duration) time.Duration {
+	for unit := time.Second; unit > time.Microsecond; unit /= 10 {
+		if d >= unit {
+			return d.Round(unit / 100)
+		}
+	}
+	return d.Round(time.Microsecond)
+}
