@@ -86,13 +86,13 @@ func TestTextOfDeliveries(t *testing.T) {
 func TestTextOfAttempts(t *testing.T) {
 	attempt := delivery.Attempt{ID: "i", Event: owox.RunSuccessful, URL: "http://x/", Number: 2, Status: 200, Duration: 1234567 * time.Nanosecond}
 	got, hint := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Attempt(attempt) })
-	if got != "200 OK  run.successful  i  attempt 2  1.23ms\n" || hint != "" {
+	if got != "POST http://x/  200 OK  run.successful  i  attempt 2  1.23ms\n" || hint != "" {
 		t.Errorf("success: %q, %q", got, hint)
 	}
 	attempt.Status, attempt.Body = 500, []byte("<h1>\x1b[31m</h1>\n"+strings.Repeat("line\n", 9))
 	attempt.Failure = &delivery.Failure{Kind: delivery.BadStatus, Error: "status 500", Hint: "look"}
 	got, hint = say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Attempt(attempt) })
-	want := "500 Internal Server Error  run.successful  i  attempt 2  1.23ms  failed: status 500\n" +
+	want := "POST http://x/  500 Internal Server Error  run.successful  i  attempt 2  1.23ms  failed: status 500\n" +
 		"    <h1>\\x1b[31m</h1>\n    line\n    line\n    line\n    line\n    ...\n"
 	if diff := cmp.Diff(want, got); diff != "" || hint != "hint: look\n" {
 		t.Errorf("failure (-want +got):\n%s\nhint %q", diff, hint)

@@ -96,7 +96,7 @@ func (t textReporter) lines(out *strings.Builder, text string) {
 
 func (t textReporter) Attempt(a delivery.Attempt) error {
 	var out strings.Builder
-	words := []string{t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
+	words := []string{owox.Method + " " + Escape(a.URL), t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
 	if a.Failure != nil {
 		words = append(words, t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
 	}
@@ -104,7 +104,7 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 	switch {
 	case t.verbose:
 		timing := a.Timing
-		t.lines(&out, fmt.Sprintf("to %s: lookup %v, connect %v, tls %v, first byte %v", a.URL,
+		t.lines(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
 			round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
 		t.message(&out, a.Headers, a.Body)
 	case a.Failure != nil && len(a.Body) > 0:

@@ -1,0 +1,83 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+)
+
+// resolveEndpoint turns what names an endpoint on the command line into its
+// URL: a URL, @name, or nothing where one is configured.
+func (a *app) resolveEndpoint(args []string) (*url.URL, error) {
+	word := a.config.url()
+	if len(args) > 0 {
+		word = args[0]
+	}
+	if word == "" {
+		return nil, usagef("no endpoint: give a URL or @name, set %s: in %s, or try --local", keyURL, configFile)
+	}
+	if name, ok := strings.CutPrefix(word, "@"); ok {
+		configured, err := a.config.endpoint(name)
+		if err != nil {
+			return nil, err
+		}
+		word = configured
+	}
+	endpoint, err := parseEndpoint(word)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return endpoint, nil
+}
+
+// parseEndpoint reads an http or https URL.
+func parseEndpoint(text string) (*url.URL, error) {
+	endpoint, err := url.Parse(text)
+	var parse *url.Error
+	switch {
+	case errors.As(err, &parse):
+		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", text, parse.Err)
+	case err != nil:
+		return nil, fmt.Errorf("malformed URL %q: %w", text, err)
+	case endpoint.Scheme == "" || endpoint.Opaque != "":
+		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", text)
+	case endpoint.Scheme != "http" && endpoint.Scheme != "https":
+		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", text, endpoint.Scheme)
+	case endpoint.Hostname() == "":
+		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", text)
+	}
+	if port := endpoint.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", text, port)
+		}
+	}
+	return endpoint, nil
+}
+
+// These headers are made by the HTTP client from the request itself.
+var clientHeaders = []string{"Content-Length", "Transfer-Encoding", "Trailer"}
+
+// parseHeader reads a header as curl does: "Name: value".
+func parseHeader(text string) (owox.Header, error) {
+	name, value, ok := strings.Cut(text, ":")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	isToken := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+	switch {
+	case !ok || !isToken:
+		return owox.Header{}, usagef("malformed header %q: want 'Name: value'", text)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		return owox.Header{}, usagef("malformed header %q: the value has control characters", text)
+	}
+	for _, made := range clientHeaders {
+		if strings.EqualFold(name, made) {
+			return owox.Header{}, usagef("header %s cannot be set: it is made from the body", made)
+		}
+	}
+	return owox.Header{Name: name, Value: value}, nil
+}

@@ -1,0 +1,161 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/owoxhook/owoxhook/pkg/report"
+)
+
+// The exit statuses, as promised in the README.
+const (
+	exitOK          = 0
+	exitJudged      = 1
+	exitUsage       = 2
+	exitFailed      = 3
+	exitInterrupted = 130
+)
+
+// usageError says that the command line or the configuration is wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// judgedError says that what was judged is not right. The details were
+// reported as results.
+type judgedError struct{ error }
+
+func judgedf(format string, args ...any) error { return judgedError{fmt.Errorf(format, args...)} }
+
+// errInterrupted ends a command that was stopped before its job was done.
+var errInterrupted = errors.New("interrupted")
+
+// exit says why the command ended, unless everything is well, and returns the
+// exit status.
+func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
+	var usage usageError
+	var judged judgedError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, syscall.EPIPE):
+		return exitOK // whoever read our output has seen enough, as in | head
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return exitInterrupted
+	}
+	name := "owoxhook"
+	if command != nil && command.HasParent() {
+		name = strings.TrimPrefix(command.CommandPath(), "owoxhook ")
+	}
+	if words := sentence(err); words != "" {
+		a.note("%s: %s", name, report.Escape(words))
+	}
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &judged):
+		return exitJudged
+	default:
+		return exitFailed
+	}
+}
+
+// sentence words the errors of libraries and of the system our way.
+func sentence(err error) string {
+	var unknown *pflag.NotExistError
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &unknown):
+		return err.Error()
+	case errors.As(err, &path) && (path.Path == "/dev/stdout" || path.Path == "|1"):
+		return fmt.Sprintf("cannot write to standard output: %v: check where the output goes", path.Err)
+	default:
+		return err.Error()
+	}
+}
+
+// flagError adds what may have been meant to an error of the flag parser.
+func flagError(command *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usagef("%w: see %s --help", err, command.CommandPath())
+	}
+	var names []string
+	command.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	if len(unknown.GetSpecifiedName()) == 1 {
+		return usagef("unknown flag -%s: see %s --help", unknown.GetSpecifiedName(), command.CommandPath())
+	}
+	name := "--" + unknown.GetSpecifiedName()
+	hint := didYouMean(name, names)
+	if hint == "" {
+		hint = ": see " + command.CommandPath() + " --help"
+	}
+	return usagef("unknown flag %s%s", name, hint)
+}
+
+// didYouMean returns the end of a sentence that offers the nearest of the
+// words, or "" when none is near.
+func didYouMean(word string, words []string) string {
+	best, distance := "", min(len(word), 3+len(word)/16)
+	for _, candidate := range words {
+		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %q?", best)
+}
+
+// oneOf returns the end of a sentence that offers the nearest of the words, or
+// lists them all when none is near.
+func oneOf(word string, words []string) string {
+	if hint := didYouMean(word, words); hint != "" {
+		return hint
+	}
+	return ": choose one of " + strings.Join(words, ", ")
+}
+
+// atMost refuses more arguments than a command has use for.
+func atMost(n int, what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usagef("unexpected argument %q: %s takes %s", args[n], command.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
+// noArgs refuses arguments.
+var noArgs = atMost(0, "no arguments")
+
+// unknownCommand refuses a first argument that is not a command.
+func unknownCommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range command.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			names = append(names, c.Name())
+		}
+	}
+	slices.Sort(names)
+	return usagef("unknown command %q%s", args[0], oneOf(args[0], names))
+}

@@ -1,0 +1,82 @@
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/report"
+)
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "owoxhook",
+		Short: "Send, receive and judge OWOX Data Marts webhooks",
+		Long: `owoxhook is the command-line companion of OWOX Data Marts webhooks. It sends
+the deliveries that OWOX would send, receives and judges the ones that arrive,
+and turns both into checks that a script can rely on.`,
+		Example: `  # both sides of a delivery, without any endpoint
+  owoxhook send --test --local
+
+  # receive deliveries and see what is wrong with them
+  owoxhook listen
+
+  # judge payloads that were kept in files
+  owoxhook validate testdata/`,
+		Args:              unknownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           version(),
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelpCommand())
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: text or json")
+	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
+	complete(root, "output", report.Formats()...)
+	complete(root, "color", colorModes...)
+	root.AddCommand(
+		newSampleCommand(a), newSendCommand(a), newListenCommand(a), newValidateCommand(a),
+		newEventsCommand(a), newRulesCommand(a), newSchemaCommand(a),
+		newConfigCommand(a), newCompletionCommand(a), newVersionCommand(a),
+	)
+	return root
+}
+
+// complete offers fixed words for the value of a flag. It cannot fail: the
+// flag was just added.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		Example: `  owoxhook help
+  owoxhook help send`,
+		Args:              atMost(1, "one command"),
+		PersistentPreRunE: withoutConfig,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if err := unknownCommand(cmd.Root(), rest); err != nil {
+				return err
+			}
+			return topic.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, c := range cmd.Root().Commands() {
+				names = append(names, c.Name())
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}

@@ -1,0 +1,95 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+func newRulesCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rules [RULE]",
+		Short: "Print the rules, or one with what the documentation says and how to fix it",
+		Example: `  owoxhook rules
+
+  # why, and what to do
+  owoxhook rules status-matches-event`,
+		Args:      atMost(1, "one rule"),
+		ValidArgs: ruleIDs(),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return runRules(a, validate.Rules())
+			}
+			rule, ok := validate.FindRule(args[0])
+			if !ok {
+				return usagef("unknown rule %q%s", args[0], ruleHint(args[0]))
+			}
+			return runRule(a, rule)
+		},
+	}
+}
+
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range validate.Rules() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func ruleHint(id string) string {
+	if hint := didYouMean(id, ruleIDs()); hint != "" {
+		return hint
+	}
+	return ": owoxhook rules lists them"
+}
+
+type ruleJSON struct {
+	Type     string            `json:"type"`
+	ID       string            `json:"id"`
+	Severity validate.Severity `json:"severity"`
+	Title    string            `json:"title"`
+	Says     string            `json:"says"`
+	Fix      string            `json:"fix"`
+}
+
+func runRules(a *app, rules []validate.Rule) error {
+	var out strings.Builder
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	for _, r := range rules {
+		if a.output == "json" {
+			if err := a.printLine(ruleJSON{"rule", r.ID, r.Severity, r.Title, r.Says, r.Fix}); err != nil {
+				return err
+			}
+			continue
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title) // into memory
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return a.print(out.String())
+}
+
+func runRule(a *app, r validate.Rule) error {
+	if a.output == "json" {
+		return runRules(a, []validate.Rule{r})
+	}
+	return a.print(fmt.Sprintf("%s (%s)\n    %s\n\nWhat the documentation says\n    %s\n\nWhat to do\n    %s\n\nTo change it\n    --rule %s=off, or %s\n",
+		r.ID, r.Severity, r.Title, r.Says, r.Fix, r.ID, strings.Join(others(r.Severity), ", ")))
+}
+
+// others returns the severities that a rule could have instead.
+func others(s validate.Severity) []string {
+	var names []string
+	for _, name := range validate.SeverityNames() {
+		if name != s.String() && name != validate.Off.String() {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,340 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+type sendOptions struct {
+	payloadFlags
+	file            string
+	fresh           bool
+	local           bool
+	headers         []string
+	omitHeaders     []string
+	timeout         time.Duration
+	attempts        int
+	followRedirects bool
+	insecure        bool
+	caCert          string
+	dryRun          bool
+	noValidate      bool
+	verbose         bool
+}
+
+func newSendCommand(a *app) *cobra.Command {
+	opts := sendOptions{}
+	cmd := &cobra.Command{
+		Use:   "send [URL]",
+		Short: "Deliver a sample or a real payload and print what came back",
+		Long: `Deliver a sample or a real payload as OWOX would, and print what came back.
+
+URL is an http or https URL, @name for one of the endpoints in the
+configuration, or left out where url is configured. A delivery is a success
+when the endpoint answers with a 2xx status within 10 seconds.`,
+		Example: `  # what the Test button does
+  owoxhook send --test https://example.com/hook
+
+  # both sides of a delivery, without any endpoint
+  owoxhook send --test --local
+
+  # a payload from a file, tried again as OWOX does
+  owoxhook send --file payload.json --attempts 3 https://example.com/hook
+
+  # what would go out, byte for byte
+  owoxhook send --event successful --dry-run https://example.com/hook`,
+		Args: atMost(1, "one URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opts.check(cmd, args); err != nil {
+				return err
+			}
+			return runSend(cmd.Context(), a, opts, args)
+		},
+	}
+	opts.bind(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
+	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
+	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
+	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
+	flags.StringArrayVar(&opts.omitHeaders, "omit-header", nil, "leave out the header `NAME`")
+	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
+	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart; OWOX tries real events 3 times")
+	flags.BoolVar(&opts.followRedirects, "follow-redirects", false, "follow up to 5 redirects with the same POST")
+	flags.BoolVar(&opts.insecure, "insecure", false, "accept any TLS certificate")
+	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
+	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the answer")
+	return cmd
+}
+
+// check refuses flags that make no sense or no sense together.
+func (o sendOptions) check(cmd *cobra.Command, args []string) error {
+	flags := cmd.Flags()
+	switch {
+	case o.local && len(args) > 0:
+		return usagef("--local has an endpoint of its own: leave out %s or --local", args[0])
+	case o.local && o.dryRun:
+		return usagef("--dry-run sends nothing, so --local has nothing to receive: choose one")
+	case o.file != "" && (flags.Changed("event") || o.test):
+		return usagef("--file brings its own event: leave out --event and --test")
+	case o.fresh && o.file == "":
+		return usagef("--fresh renews the payload of --file: every sample is fresh")
+	case o.attempts < 1:
+		return usagef("--attempts %d: want 1 or more", o.attempts)
+	case o.timeout <= 0:
+		return usagef("--timeout %v: want more than 0", o.timeout)
+	default:
+		return nil
+	}
+}
+
+func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
+	reporter, err := a.reporter(opts.verbose)
+	if err != nil {
+		return err
+	}
+	options, err := opts.senderOptions()
+	if err != nil {
+		return err
+	}
+	validator, err := validate.New(validate.Config{})
+	if err != nil {
+		return err
+	}
+	job := sendJob{app: a, opts: opts, reporter: reporter, validator: validator}
+	if job.url, err = job.endpoint(args); err != nil {
+		return err
+	}
+	payloads, err := job.payloads(ctx)
+	if err != nil {
+		return err
+	}
+	requests, err := job.requests(payloads)
+	if err != nil {
+		return err
+	}
+	if opts.dryRun {
+		return job.print(requests)
+	}
+	job.sender = sender.New(options)
+	defer job.sender.Close()
+	if opts.local {
+		return job.sendLocally(ctx, requests)
+	}
+	return job.send(ctx, requests, reporter.Attempt)
+}
+
+// sendJob is one run of send.
+type sendJob struct {
+	*app
+	opts      sendOptions
+	reporter  report.Reporter
+	validator *validate.Validator
+	url       *url.URL
+	sender    *sender.Sender
+}
+
+func (j *sendJob) endpoint(args []string) (*url.URL, error) {
+	if j.opts.local {
+		return parseEndpoint(localURL) // until the receiver has a port
+	}
+	return j.resolveEndpoint(args)
+}
+
+func (o sendOptions) senderOptions() (sender.Options, error) {
+	options := sender.Options{
+		Timeout: o.timeout, Attempts: o.attempts, FollowRedirects: o.followRedirects, Insecure: o.insecure, Proxy: http.ProxyFromEnvironment,
+	}
+	if o.caCert == "" {
+		return options, nil
+	}
+	pem, err := os.ReadFile(o.caCert)
+	if err != nil {
+		return options, readError(err)
+	}
+	if options.RootCAs, err = x509.SystemCertPool(); err != nil {
+		options.RootCAs = x509.NewCertPool()
+	}
+	if !options.RootCAs.AppendCertsFromPEM(pem) {
+		return options, fmt.Errorf("no certificate in %s: want PEM text with BEGIN CERTIFICATE", o.caCert)
+	}
+	return options, nil
+}
+
+// payloads returns what is to be delivered, and refuses it whole when a part
+// of it is invalid.
+func (j *sendJob) payloads(ctx context.Context) ([][]byte, error) {
+	if j.opts.file != "" {
+		return j.filePayloads(ctx)
+	}
+	payload, err := j.sample(j.opts.payloadFlags)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{payload}, j.judge("sample", input{text: payload})
+}
+
+func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
+	file, err := j.open(ctx, j.opts.file)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	var whole bytes.Buffer
+	var payloads [][]byte
+	err = readInputs(io.TeeReader(file, &whole), j.validator.MaxBody(), func(in input) error {
+		if in.isHTTP {
+			return usagef("%s is a raw HTTP request: give --file its body alone", fileName(j.opts.file))
+		}
+		payload, err := j.edited(bytes.Clone(in.text))
+		if err != nil {
+			return err
+		}
+		in.text = payload
+		payloads = append(payloads, payload)
+		return j.judge(fileName(j.opts.file), in)
+	})
+	if ctx.Err() != nil {
+		return nil, errInterrupted
+	}
+	if err != nil {
+		return nil, inFile(err)
+	}
+	if len(payloads) == 1 && !j.opts.fresh && len(j.opts.edits) == 0 {
+		payloads[0] = whole.Bytes() // white space around the payload included
+	}
+	return payloads, nil
+}
+
+// inFile words an error of reading; errors of our own have their words.
+func inFile(err error) error {
+	switch err.(type) {
+	case usageError, judgedError:
+		return err
+	default:
+		return readError(err)
+	}
+}
+
+func (j *sendJob) edited(payload []byte) ([]byte, error) {
+	var err error
+	if j.opts.fresh {
+		if payload, err = j.fresh(payload); err != nil {
+			return nil, err
+		}
+	}
+	return j.applyEdits(payload, j.opts.edits)
+}
+
+// judge refuses an invalid payload and reports what is wrong with it.
+func (j *sendJob) judge(name string, in input) error {
+	if j.opts.noValidate {
+		return nil
+	}
+	findings := j.validator.Payload(in.text)
+	if validate.Valid(findings) {
+		return nil
+	}
+	for _, f := range findings {
+		if err := j.reporter.Finding(name, in.place(f)); err != nil {
+			return err
+		}
+	}
+	return judgedf("the payload is invalid and was not sent: mend it, or pass --no-validate")
+}
+
+func (j *sendJob) requests(payloads [][]byte) ([]sender.Request, error) {
+	var headers []owox.Header
+	for _, text := range j.opts.headers {
+		h, err := parseHeader(text)
+		if err != nil {
+			return nil, err
+		}
+		headers = append(headers, h)
+	}
+	var requests []sender.Request
+	for _, payload := range payloads {
+		request := sender.NewRequest(j.url, payload)
+		for _, h := range headers {
+			request = request.WithoutHeader(h.Name)
+		}
+		request.Headers = append(request.Headers, headers...)
+		for _, name := range j.opts.omitHeaders {
+			if !request.HasHeader(name) && len(requests) == 0 {
+				return nil, usagef("cannot omit header %s: the request has none", name)
+			}
+			request = request.WithoutHeader(name)
+		}
+		requests = append(requests, request)
+	}
+	return requests, nil
+}
+
+func (j *sendJob) print(requests []sender.Request) error {
+	for _, request := range requests {
+		wire, err := request.Wire()
+		if err != nil {
+			return usageError{err}
+		}
+		if err := j.app.print(string(wire)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send delivers one request after the other and says how many failed.
+func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func(delivery.Attempt) error) error {
+	failed := 0
+	for _, request := range requests {
+		var reportErr error
+		outcome := j.sender.Deliver(ctx, request, func(attempt delivery.Attempt) {
+			if reportErr == nil {
+				reportErr = each(attempt)
+			}
+		})
+		switch {
+		case reportErr != nil:
+			return reportErr
+		case ctx.Err() != nil:
+			return errInterrupted
+		case !outcome.OK():
+			failed++
+		}
+	}
+	if len(requests) > 1 {
+		err := j.reporter.Summary(report.Summary{
+			{N: len(requests), Name: "deliveries", One: "delivery", Many: "deliveries"},
+			{N: len(requests) - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
+			{N: failed, Name: "failed", One: "failed", Many: "failed"},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case failed == 0:
+		return nil
+	case len(requests) == 1:
+		return judgedf("not delivered")
+	default:
+		return judgedf("%d of %d not delivered", failed, len(requests))
+	}
+}

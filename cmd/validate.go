@@ -1,0 +1,240 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// judgeFlags say how strict to be. They are the same for listen and validate.
+type judgeFlags struct {
+	strict  bool
+	rules   []string
+	maxBody size
+}
+
+func (j *judgeFlags) bind(cmd *cobra.Command) {
+	j.maxBody = validate.DefaultMaxBody
+	flags := cmd.Flags()
+	flags.BoolVar(&j.strict, "strict", false, "warnings are errors")
+	flags.StringSliceVar(&j.rules, "rule", nil, "change a rule: `ID=SEVERITY`, with error, warning, info or off")
+	flags.Var(&j.maxBody, "max-body", "`SIZE` that a body may have")
+	var ids []string
+	for _, r := range validate.Rules() {
+		ids = append(ids, r.ID+"=")
+	}
+	_ = cmd.RegisterFlagCompletionFunc("rule", cobra.FixedCompletions(ids, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+}
+
+func (j *judgeFlags) validator() (*validate.Validator, error) {
+	config := validate.Config{Strict: j.strict, MaxBody: int(j.maxBody), Severities: map[string]validate.Severity{}}
+	for _, text := range j.rules {
+		id, name, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, usagef("--rule %q: want ID=SEVERITY, such as %s=off", text, validate.UndocumentedMember)
+		}
+		severity, err := validate.ParseSeverity(name)
+		if err != nil {
+			return nil, usagef("--rule %s: %w%s", text, err, oneOf(name, validate.SeverityNames()))
+		}
+		if _, ok := validate.FindRule(id); !ok {
+			return nil, usagef("--rule %s: unknown rule %q%s", text, id, ruleHint(id))
+		}
+		config.Severities[id] = severity
+	}
+	return validate.New(config)
+}
+
+// size is a number of bytes that is written like 1MiB.
+type size int
+
+func (s *size) String() string {
+	return strings.ReplaceAll(humanize.IBytes(uint64(max(0, *s))), " ", "")
+}                            //nolint:gosec // not negative
+func (s *size) Type() string { return "size" }
+
+func (s *size) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n < 1 || n > 1<<30 {
+		return fmt.Errorf("want a size from 1B to 1GiB, such as 512KiB")
+	}
+	*s = size(n)
+	return nil
+}
+
+type validateOptions struct {
+	judgeFlags
+	quiet bool
+}
+
+func newValidateCommand(a *app) *cobra.Command {
+	opts := validateOptions{}
+	cmd := &cobra.Command{
+		Use:   "validate [FILE...]",
+		Short: "Judge payloads in files or on standard input",
+		Long: `Judge payloads in files, in directories or on standard input against the
+documented contract.
+
+A file holds one payload, a payload a line (NDJSON), or a raw HTTP request; its
+content tells. In a directory, files that end in .json, .ndjson, .jsonl or .http
+are judged, those in its directories too. The exit status is 1 when an error was
+found.`,
+		Example: `  # what your endpoint kept
+  owoxhook validate payloads/ last-request.http
+
+  # from another program
+  owoxhook sample --set version=2 | owoxhook validate
+
+  # warnings count too, except one
+  owoxhook validate --strict --rule url-absolute=off payload.json`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), a, opts, args) },
+	}
+	opts.bind(cmd)
+	cmd.Flags().BoolVarP(&opts.quiet, "quiet", "q", false, "print errors only")
+	return cmd
+}
+
+func runValidate(ctx context.Context, a *app, opts validateOptions, args []string) error {
+	reporter, err := a.reporter(false)
+	if err != nil {
+		return err
+	}
+	validator, err := opts.validator()
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		if isTerminal(a.in) {
+			a.note("validate: reading standard input until Ctrl-D")
+		}
+		args = []string{"-"}
+	}
+	judge := judge{app: a, reporter: reporter, validator: validator, quiet: opts.quiet}
+	for _, name := range args {
+		if err := judge.path(ctx, name); err != nil {
+			return err
+		}
+	}
+	return judge.end()
+}
+
+// judge judges files and counts what it finds.
+type judge struct {
+	*app
+	reporter  report.Reporter
+	validator *validate.Validator
+	quiet     bool
+
+	payloads, invalid int
+	counts            [validate.Error + 1]int // findings by severity
+}
+
+var payloadEndings = []string{".json", ".ndjson", ".jsonl", ".http"}
+
+// path judges a file, or all payloads in a directory.
+func (j *judge) path(ctx context.Context, name string) error {
+	info, err := os.Stat(name)
+	if name == "-" || err != nil || !info.IsDir() {
+		return j.file(ctx, name)
+	}
+	found := false
+	err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return readError(err)
+		case entry.IsDir() || !slices.Contains(payloadEndings, strings.ToLower(filepath.Ext(path))):
+			return nil
+		}
+		found = true
+		return j.file(ctx, path)
+	})
+	if err == nil && !found {
+		return fmt.Errorf("no payloads in %s: want files that end in %s", name, strings.Join(payloadEndings, ", "))
+	}
+	return err
+}
+
+func (j *judge) file(ctx context.Context, name string) error {
+	file, err := j.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	var stopped error
+	err = readInputs(file, j.validator.MaxBody(), func(in input) error {
+		stopped = j.input(fileName(name), in)
+		return stopped
+	})
+	switch {
+	case err == nil || stopped != nil:
+		return stopped
+	case ctx.Err() != nil:
+		return errInterrupted
+	default:
+		return readError(err)
+	}
+}
+
+func (j *judge) input(name string, in input) error {
+	judge := j.validator.Payload
+	if in.isHTTP {
+		judge = j.validator.HTTP
+	}
+	findings := judge(in.text)
+	j.payloads++
+	if !validate.Valid(findings) {
+		j.invalid++
+	}
+	for _, f := range findings {
+		j.counts[f.Severity]++
+		if j.quiet && f.Severity < validate.Error {
+			continue
+		}
+		if err := j.reporter.Finding(name, in.place(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place moves a finding from its payload to the file.
+func (in input) place(f validate.Finding) validate.Finding {
+	f.Line += in.line
+	f.Offset += in.offset
+	return f
+}
+
+func (j *judge) end() error {
+	err := j.reporter.Summary(report.Summary{
+		{N: j.payloads, Name: "payloads", One: "payload", Many: "payloads"},
+		{N: j.payloads - j.invalid, Name: "valid", One: "valid", Many: "valid"},
+		{N: j.invalid, Name: "invalid", One: "invalid", Many: "invalid"},
+		{N: j.counts[validate.Error], Name: "errors", One: "error", Many: "errors"},
+		{N: j.counts[validate.Warning], Name: "warnings", One: "warning", Many: "warnings"},
+		{N: j.counts[validate.Info], Name: "infos", One: "info", Many: "infos"},
+	})
+	if err != nil || j.invalid == 0 {
+		return err
+	}
+	return errInvalid
+}
+
+// errInvalid needs no words: findings and summary have said it.
+var errInvalid = judgedf("")
+
+func fileName(name string) string {
+	if name == "-" {
+		return "<stdin>"
+	}
+	return name
+}

@@ -1,0 +1,23 @@
+// Command owoxhook sends, receives and judges OWOX Data Marts webhooks.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/owoxhook/owoxhook/cmd"
+)
+
+func main() { os.Exit(run()) }
+
+// run lets a first signal end the work in good order and a second one at once.
+func run() int {
+	// A reader that is gone is an error of the write, not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return cmd.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
