@@ -76,7 +76,7 @@ public tunnel here.`,
 	flags.StringSliceVar(&opts.respond, "respond", nil, "answer deliveries with these `STATUSES` in turn, such as 500,500,200")
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
-	opts.judgeFlags.bind(cmd)
+	opts.bind(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
 }
@@ -94,7 +94,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenOn(opts.addr)
+	listener, err := listenOn(ctx, opts.addr)
 	if err != nil {
 		return err
 	}
@@ -184,11 +184,11 @@ func (o listenOptions) certificate() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-func listenOn(addr string) (net.Listener, error) {
+func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		return nil, usagef("--addr %q: want host:port, such as 127.0.0.1:8787", addr)
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	var wrong *net.AddrError
 	switch {
 	case err == nil:
@@ -268,7 +268,7 @@ func (t *tally) end() error {
 // sendLocally delivers to a receiver of our own. The receiver's side of each
 // attempt is said before the sender's.
 func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
-	listener, err := listenOn("127.0.0.1:0")
+	listener, err := listenOn(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

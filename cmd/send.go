@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -225,12 +226,12 @@ func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
 
 // inFile words an error of reading; errors of our own have their words.
 func inFile(err error) error {
-	switch err.(type) {
-	case usageError, judgedError:
+	var usage usageError
+	var judged judgedError
+	if errors.As(err, &usage) || errors.As(err, &judged) {
 		return err
-	default:
-		return readError(err)
 	}
+	return readError(err)
 }
 
 func (j *sendJob) edited(payload []byte) ([]byte, error) {

@@ -59,8 +59,10 @@ func (j *judgeFlags) validator() (*validate.Validator, error) {
 type size int
 
 func (s *size) String() string {
-	return strings.ReplaceAll(humanize.IBytes(uint64(max(0, *s))), " ", "")
-}                            //nolint:gosec // not negative
+	bytes := uint64(max(0, *s))
+	return strings.NewReplacer(" ", "", ".0", "").Replace(humanize.IBytes(bytes))
+}
+
 func (s *size) Type() string { return "size" }
 
 func (s *size) Set(text string) error {

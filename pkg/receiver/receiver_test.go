@@ -124,8 +124,12 @@ func TestDeliveryIsKeptAsItCame(t *testing.T) {
 	want := delivery.Delivery{
 		Identity: owox.Identify(payload), ReceivedAt: now, Remote: "192.0.2.1", Method: "POST", Path: "/hook?a=b&a=%20c",
 		Headers: []owox.Header{
-			{Name: "Host", Value: "example.com"}, {Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: owox.UserAgent},
-			{Name: "X-Event-Type", Value: string(owox.RunFailed)}, {Name: "X-Other", Value: "1"}, {Name: "X-Webhook-ID", Value: "550e8400-e29b-41d4-a716-446655440000"},
+			{Name: "Host", Value: "example.com"},
+			{Name: "Content-Type", Value: "application/json"},
+			{Name: "User-Agent", Value: owox.UserAgent},
+			{Name: "X-Event-Type", Value: string(owox.RunFailed)},
+			{Name: "X-Other", Value: "1"},
+			{Name: "X-Webhook-ID", Value: "550e8400-e29b-41d4-a716-446655440000"},
 		},
 		Body: payload, Answered: 200,
 	}

@@ -65,7 +65,9 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-ended
+	if serveErr := <-ended; !errors.Is(serveErr, http.ErrServerClosed) {
+		return serveErr
+	}
 	return err
 }
 

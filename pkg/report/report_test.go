@@ -52,8 +52,10 @@ func TestTextOfDeliveries(t *testing.T) {
 		want    string
 	}{
 		{"valid", false, received("{}", nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n"},
-		{"a duplicate test", false, received("{}", func(d *delivery.Delivery) { d.IsTest, d.Duplicate = true, true }),
-			"03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  test  duplicate  Sales\n"},
+		{
+			"a duplicate test", false, received("{}", func(d *delivery.Delivery) { d.IsTest, d.Duplicate = true, true }),
+			"03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  test  duplicate  Sales\n",
+		},
 		{"invalid", false, received("{}", func(d *delivery.Delivery) {
 			d.Answered = 422
 			d.Findings = []validate.Finding{
@@ -65,13 +67,17 @@ func TestTextOfDeliveries(t *testing.T) {
 		{"refused", false, received("", func(d *delivery.Delivery) {
 			d.Identity, d.Answered, d.Note = owox.Identity{}, 404, "path /?a=b is not /"
 		}), "03:04:05  404 Not Found  POST  /?a=b  path /?a=b is not /\n"},
-		{"gone", false, received("{}", func(d *delivery.Delivery) { d.Answered, d.Note = 0, "gone" }),
-			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  gone\n"},
+		{
+			"gone", false, received("{}", func(d *delivery.Delivery) { d.Answered, d.Note = 0, "gone" }),
+			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  gone\n",
+		},
 		{"verbose", true, received(`{"a":[1]}`, nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
 			"    POST /?a=b from 192.0.2.1\n    Host: x\n    Via: 1\n    Via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
-		{"from outside", true, received("\x1b[2J\u202e", func(d *delivery.Delivery) { d.Title, d.ID = "\x1b]0;x\a", "\r" }),
+		{
+			"from outside", true, received("\x1b[2J\u202e", func(d *delivery.Delivery) { d.Title, d.ID = "\x1b]0;x\a", "\r" }),
 			"03:04:05  200 OK  run.failed  \\x0d  \\x1b]0;x\\x07\n" +
-				"    POST /?a=b from 192.0.2.1\n    Host: x\n    Via: 1\n    Via: 2\n    \n    \\x1b[2J\\u202e\n"},
+				"    POST /?a=b from 192.0.2.1\n    Host: x\n    Via: 1\n    Via: 2\n    \n    \\x1b[2J\\u202e\n",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,8 +122,10 @@ func TestJSONObjects(t *testing.T) {
 		call func(report.Reporter) error
 		want string
 	}{
-		{"listening", func(r report.Reporter) error { return r.Listening(report.Listening{URL: "http://x/", Path: "/"}) },
-			`{"type":"listening","url":"http://x/","path":"/"}`},
+		{
+			"listening", func(r report.Reporter) error { return r.Listening(report.Listening{URL: "http://x/", Path: "/"}) },
+			`{"type":"listening","url":"http://x/","path":"/"}`,
+		},
 		{"delivery", func(r report.Reporter) error {
 			return r.Delivery(received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() }))
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
@@ -141,10 +149,12 @@ func TestJSONObjects(t *testing.T) {
 		{"finding", func(r report.Reporter) error {
 			return r.Finding("f", validate.Finding{Line: 1, Column: 2, Offset: 1, Path: "p", Rule: "r", Severity: validate.Error, Message: "m"})
 		}, `{"type":"finding","file":"f","line":1,"column":2,"offset":1,"path":"p","rule":"r","severity":"error","message":"m"}`},
-		{"summary", func(r report.Reporter) error {
-			return r.Summary(report.Summary{{N: 3, Name: "payloads"}, {N: 1, Name: "invalid"}})
+		{
+			"summary", func(r report.Reporter) error {
+				return r.Summary(report.Summary{{N: 3, Name: "payloads"}, {N: 1, Name: "invalid"}})
+			},
+			`{"type":"summary","payloads":3,"invalid":1}`,
 		},
-			`{"type":"summary","payloads":3,"invalid":1}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 func ExampleSender_Deliver() {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		fmt.Println("received", r.Header.Get(owox.HeaderID))
 	}))
 	defer server.Close()

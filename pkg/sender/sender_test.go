@@ -194,8 +194,10 @@ func TestOmittedHeadersAreNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, _, _ := strings.Cut(string(wire), "\r\n\r\n")
-	want := []string{"POST / HTTP/1.1", "Host: localhost", fmt.Sprintf("Content-Length: %d", len(payload)),
-		"X-Event-Type: owox.data-marts.webhook.data_mart.run.failed", "accept: */*", "accept-language: *", "connection: keep-alive", "sec-fetch-mode: cors"}
+	want := []string{
+		"POST / HTTP/1.1", "Host: localhost", fmt.Sprintf("Content-Length: %d", len(payload)),
+		"X-Event-Type: owox.data-marts.webhook.data_mart.run.failed", "accept: */*", "accept-language: *", "connection: keep-alive", "sec-fetch-mode: cors",
+	}
 	if diff := cmp.Diff(want, strings.Split(head, "\r\n")); diff != "" {
 		t.Errorf("head (-want +got):\n%s", diff)
 	}

@@ -28,7 +28,7 @@ func (r Request) Wire() ([]byte, error) {
 	go func() { wire <- record(server) }()
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		client.Close() //nolint:errcheck // only ends the recording
+		_ = client.Close() // only ends the recording
 		<-wire
 		return nil, fmt.Errorf("make a request for %s: %w", r.URL.Redacted(), err)
 	}

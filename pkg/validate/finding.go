@@ -33,11 +33,12 @@ func SeverityNames() []string {
 
 // ParseSeverity reads the name of a severity.
 func ParseSeverity(name string) (Severity, error) {
-	i := slices.Index(severityNames[:], name)
-	if i < 0 {
-		return Off, fmt.Errorf("unknown severity %q", name)
+	for s := Off; s <= Error; s++ {
+		if s.String() == name {
+			return s, nil
+		}
 	}
-	return Severity(i), nil
+	return Off, fmt.Errorf("unknown severity %q", name)
 }
 
 // MarshalText writes the severity's name.

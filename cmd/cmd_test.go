@@ -1,0 +1,218 @@
+package cmd
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/tidwall/gjson"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+)
+
+var update = flag.Bool("update", false, "rewrite the files in completions")
+
+// completionFiles are the names under which shells and packages expect them.
+var completionFiles = map[string]string{
+	"bash": "owoxhook.bash", "zsh": "_owoxhook", "fish": "owoxhook.fish", "powershell": "owoxhook.ps1",
+}
+
+func TestCompletionsAreFresh(t *testing.T) {
+	for _, shell := range Shells() {
+		var want bytes.Buffer
+		if err := WriteCompletion(Root(), shell, &want); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("..", "completions", completionFiles[shell])
+		if *update {
+			if err := os.WriteFile(file, want.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("%s is stale: run go test ./cmd -update", file)
+		}
+	}
+}
+
+func TestHelpHasTwoExamplesAtLeast(t *testing.T) {
+	for _, command := range append(Root().Commands(), Root()) {
+		examples := regexp.MustCompile(`(?m)^ .*\bowoxhook( |$)`).FindAllString(command.Example, -1)
+		if len(examples) < 2 {
+			t.Errorf("%s has %d examples, want at least 2", command.CommandPath(), len(examples))
+		}
+		if command.Short == "" {
+			t.Errorf("%s does not say what it does", command.CommandPath())
+		}
+	}
+}
+
+// Examples are only as good as their flags.
+func TestExamplesParse(t *testing.T) {
+	for _, command := range Root().Commands() {
+		for line := range strings.SplitSeq(command.Example, "\n") {
+			for part := range strings.SplitSeq(line, "|") {
+				words := strings.Fields(regexp.MustCompile(`[<(]|>.*|\).*`).ReplaceAllString(part, " "))
+				for len(words) > 0 && (words[0] == "source" || strings.Contains(words[0], "=")) {
+					words = words[1:]
+				}
+				if len(words) < 2 || words[0] != "owoxhook" || words[1] == "--version" {
+					continue
+				}
+				root := Root()
+				found, rest, err := root.Find(words[1:])
+				if err != nil || found == root && words[1] != "help" {
+					t.Errorf("%q: no such command: %v", line, err)
+					continue
+				}
+				if err := found.ParseFlags(rest); err != nil {
+					t.Errorf("%q: %v", line, err)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryConfigurationKeyHasAFlag(t *testing.T) {
+	for _, key := range configKeys {
+		if key != keyURL && key != keyEndpoints && findFlag(Root(), key) == nil {
+			t.Errorf("no command has a flag --%s", key)
+		}
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	words := []string{"send", "sample", "schema", "status-matches-event"}
+	for word, want := range map[string]string{
+		"sned": `: did you mean "send"?`, "SEND": `: did you mean "send"?`, "smaple": `: did you mean "sample"?`,
+		"status-match-event": `: did you mean "status-matches-event"?`, "x": "", "listen": "", "": "",
+	} {
+		if got := didYouMean(word, words); got != want {
+			t.Errorf("didYouMean(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestEditsChangeNothingElse(t *testing.T) {
+	payload := `{ "id":"a",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`
+	a := &app{err: &bytes.Buffer{}}
+	tests := []struct {
+		name  string
+		edits []edit
+		want  string // "": refused
+	}{
+		{"nothing", nil, payload},
+		{"a string", []edit{{path: "id", value: "b"}}, `{ "id":"b",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
+		{"JSON", []edit{{path: "id", value: `{"a":[1]}`}}, `{ "id":{"a":[1]},  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
+		{"nearly JSON", []edit{{path: "id", value: `01`}}, `{ "id":"01",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
+		{"an element", []edit{{path: "data.run.errors.0", value: "y"}}, `{ "id":"a",  "data":{"run":{"errors":["y"]}}, "n" : 1.0 }`},
+		{"set, then unset", []edit{{path: "id", value: "b"}, {path: "id", unset: true}}, `{  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
+		{"unset, then unset", []edit{{path: "id", unset: true}, {path: "id", unset: true}}, ""},
+		{"through a number", []edit{{path: "n.x", value: "1"}}, ""},
+		{"beyond an array", []edit{{path: "data.run.errors.5", value: "1"}}, ""},
+		{"a pattern", []edit{{path: "data.*", value: "1"}}, ""},
+		{"a modifier", []edit{{path: "@reverse", unset: true}}, ""},
+		{"an empty step", []edit{{path: "data.", value: "1"}}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := a.applyEdits([]byte(payload), tt.edits)
+			if tt.want == "" {
+				if err == nil {
+					t.Errorf("not refused: %s", got)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.want, string(got)); diff != "" || err != nil {
+				t.Errorf("(-want +got):\n%s%v", diff, err)
+			}
+		})
+	}
+}
+
+func TestFreshRenewsIDAndTime(t *testing.T) {
+	a := &app{now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }, newID: func() uuid.UUID { return uuid.UUID{1} }}
+	got, err := a.fresh(owox.Documented(owox.RunFailed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, at := gjson.GetBytes(got, owox.PathID).Str, gjson.GetBytes(got, owox.PathTimestamp).Str; id != "01000000-0000-0000-0000-000000000000" || at != "2026-01-02T03:04:05.000Z" {
+		t.Errorf("id %s, timestamp %s", id, at)
+	}
+}
+
+// read collects what readInputs finds in a text.
+func read(t *testing.T, text string, limit int) []string {
+	t.Helper()
+	var got []string
+	err := readInputs(strings.NewReader(text), limit, func(in input) error {
+		kind := "json"
+		if in.isHTTP {
+			kind = "http"
+		}
+		shown := string(in.text)
+		if len(shown) > 40 {
+			shown = shown[:37] + "..."
+		}
+		got = append(got, kind+" "+strings.Repeat("+", in.line)+shown)
+		if text[in.offset:min(len(text), in.offset+len(in.text))] != string(in.text) {
+			t.Errorf("offset %d is not where %q stands", in.offset, in.text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestInputsAreToldByContent(t *testing.T) {
+	long := strings.Repeat("x", 200_000)
+	tests := []struct {
+		name, text string
+		limit      int
+		want       []string
+	}{
+		{"nothing", "", 99, []string{"json "}},
+		{"blank lines", "\n \n", 99, []string{"json "}},
+		{"one line", "{}\n", 99, []string{"json {}"}},
+		{"no last newline", "{}", 99, []string{"json {}"}},
+		{"lines", "{}\n\n[1]\r\n2", 99, []string{"json {}", "json ++[1]", "json +++2"}},
+		{"a document", "{\n\"a\": 1\n}\n", 99, []string{"json {\n\"a\": 1\n}\n"}},
+		{"a document after blank lines", "\n\n{\n}", 99, []string{"json ++{\n}"}},
+		{"a broken first line", "{,\n{}\n{}\n", 99, []string{"json {,", "json +{}", "json ++{}"}},
+		{"a broken last line", "{}\n{", 99, []string{"json {}", "json +{"}},
+		{"a broken document", "{,\n1\n", 99, []string{"json {,\n1\n"}},
+		{"a request", "POST / HTTP/1.1\n\n{}", 99, []string{"http POST / HTTP/1.1\n\n{}"}},
+		{"a request with a body a line", "POST / HTTP/1.1\n{}\n", 99, []string{"http POST / HTTP/1.1\n{}\n"}},
+		{"a long line", "{}\n\"" + long + "\"\n{}\n", 300_000, []string{"json {}", `json +"` + long[:36] + "...", "json ++{}"}},
+		{"a line over the limit", "{}\n" + long + "\n{}\n", 20, []string{"json {}", "json +" + long[:21], "json ++{}"}},
+		{"a line at the limit", "{}\n" + long[:20] + "\n{}\n", 20, []string{"json {}", "json +" + long[:20], "json ++{}"}},
+		{"a first line over the limit", long + "\n{}\n", 20, []string{"json " + long[:21], "json +{}"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, read(t, tt.text, tt.limit)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzInputs(f *testing.F) {
+	for _, seed := range []string{"", "{}\n{}\n", "{\n}\n", "POST / HTTP/1.1\n\n{}", "{,\n{}\n", "\r\n\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) { read(t, text, 64) })
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files in scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"owoxhook": main,
+		"endpoint": endpoint,
+	})
+}
+
+// TestScripts runs testdata/script: each file is a promise that owoxhook makes
+// to its users, and is named after it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			// The user's own configuration and proxy are none of a test's business.
+			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
+			env.Setenv("NO_PROXY", "*")
+			env.Values["running"] = map[string]*background{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start":       startCommand,
+			"end":         endCommand,
+			"status":      statusCommand,
+			"rawsend":     rawSendCommand,
+			"certificate": certificateCommand,
+		},
+	})
+}
+
+// background is a program that a script started. It says its URL in a first
+// line of JSON.
+type background struct {
+	cmd    *exec.Cmd
+	out    *bufio.Reader
+	errOut bytes.Buffer
+}
+
+// startCommand: start NAME PROGRAM ARG... starts a program, waits until it
+// listens, and sets $NAME to its URL.
+func startCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME PROGRAM ARG...")
+	}
+	program, err := exec.LookPath(args[1])
+	ts.Check(err)
+	b := &background{cmd: exec.Command(program, args[2:]...)}
+	b.cmd.Dir = ts.Getenv("WORK")
+	b.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"), "TZ=UTC")
+	b.cmd.Stderr = &b.errOut
+	stdout, err := b.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(b.cmd.Start())
+	ts.Defer(func() {
+		_ = b.cmd.Process.Kill() // it may have ended in good order
+		_ = b.cmd.Wait()
+	})
+	b.out = bufio.NewReader(stdout)
+	line, err := b.out.ReadString('\n')
+	if err != nil {
+		ts.Fatalf("%s ended before it listened: %s", args[1], b.errOut.String())
+	}
+	var listening struct{ Type, URL string }
+	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" {
+		ts.Fatalf("%s did not say where it listens: %q", args[1], line)
+	}
+	ts.Setenv(args[0], listening.URL)
+	ts.Value("running").(map[string]*background)[args[0]] = b
+}
+
+// endCommand: end NAME STATUS interrupts a program, waits for its end, and
+// keeps what it said in NAME.out and NAME.err.
+func endCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: end NAME STATUS")
+	}
+	b := ts.Value("running").(map[string]*background)[args[0]]
+	ts.Check(b.cmd.Process.Signal(os.Interrupt))
+	out, err := io.ReadAll(b.out)
+	ts.Check(err)
+	_ = b.cmd.Wait() // the status tells
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), out, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), b.errOut.Bytes(), 0o600))
+	if got := strconv.Itoa(b.cmd.ProcessState.ExitCode()); got != args[1] {
+		ts.Fatalf("%s ended with %s, want %s\n%s", args[0], got, args[1], b.errOut.String())
+	}
+}
+
+// statusCommand: status N PROGRAM ARG... runs a program and wants its exit
+// status. Its output is kept in files: testscript keeps only that of exec.
+func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// rawSendCommand: rawsend URL FILE writes the bytes of a file to a server and
+// keeps its answer in answer.http.
+func rawSendCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: rawsend URL FILE")
+	}
+	target, err := url.Parse(args[0])
+	ts.Check(err)
+	conn, err := net.Dial("tcp", target.Host)
+	ts.Check(err)
+	defer conn.Close() //nolint:errcheck // only read from here on
+	ts.Check(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+	_, err = io.WriteString(conn, ts.ReadFile(args[1]))
+	ts.Check(err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	ts.Check(err)
+	defer response.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	answer := fmt.Sprintf("%s\nAllow: %s\n%s", response.Status, response.Header.Get("Allow"), body)
+	ts.Check(os.WriteFile(ts.MkAbs("answer.http"), []byte(answer), 0o600))
+}
+
+// certificateCommand: certificate makes cert.pem and key.pem for 127.0.0.1.
+func certificateCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: certificate")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for file, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: certificate},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		ts.Check(os.WriteFile(ts.MkAbs(file), pem.EncodeToMemory(block), 0o600))
+	}
+}
+
+// endpoint is somebody's endpoint for scripts: endpoint MODE... answers the
+// requests with the modes in turn, the last one for ever, and says each
+// request's method, path and id.
+func endpoint() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Printf("{\"type\":\"listening\",\"url\":\"http://%s/\"}\n", listener.Addr())
+	modes := os.Args[1:]
+	var turn atomic.Int64
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mode := modes[min(int(turn.Add(1)), len(modes))-1]
+		fmt.Println(r.Method, r.URL.RequestURI(), r.Header.Get("X-Webhook-Id"), len(body))
+		_ = os.WriteFile("received.body", body, 0o600) // a script compares it
+		answerAs(w, r, mode)
+	})
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() { <-interrupted; os.Exit(0) }()
+	_ = http.Serve(listener, handler)
+}
+
+func answerAs(w http.ResponseWriter, r *http.Request, mode string) {
+	switch mode {
+	case "hang":
+		<-r.Context().Done()
+	case "slow-body":
+		w.WriteHeader(200)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	case "close":
+		panic(http.ErrAbortHandler)
+	case "redirect":
+		http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
+	default:
+		status, _ := strconv.Atoi(mode)
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "answer with %d\n\x1b[31mred\x1b[0m\n", status) //nolint:errcheck // the client may be gone
+	}
+}
