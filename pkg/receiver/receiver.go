@@ -197,8 +197,13 @@ func answer(w http.ResponseWriter, d delivery.Delivery, status int) {
 	_ = control.Flush()
 }
 
-// problem is the body of an answer that is not 2xx.
+// problem is the body of an answer that is not 2xx. Findings are in it when
+// one of them is an error.
 func problem(d delivery.Delivery, status int) []byte {
+	findings := d.Findings
+	if validate.Valid(findings) {
+		findings = nil
+	}
 	details := struct {
 		Title    string             `json:"title"`
 		Status   int                `json:"status"`
@@ -209,8 +214,8 @@ func problem(d delivery.Delivery, status int) []byte {
 		Title:    http.StatusText(status),
 		Status:   status,
 		Detail:   d.Note,
-		Findings: d.Findings[:min(len(d.Findings), maxProblems)],
-		Omitted:  max(0, len(d.Findings)-maxProblems),
+		Findings: findings[:min(len(findings), maxProblems)],
+		Omitted:  max(0, len(findings)-maxProblems),
 	}
 	if status == http.StatusUnprocessableEntity {
 		details.Title = "The delivery contradicts the documentation of OWOX Data Marts webhooks"

@@ -69,12 +69,12 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 		words = append(words, t.paint.bad.Sprint(Escape(d.Note)))
 	}
 	fmt.Fprintln(&out, strings.Join(words, "  "))
-	if t.verbose {
-		t.lines(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
-		t.message(&out, d.Headers, d.Body)
-	}
 	for _, f := range d.Findings {
 		fmt.Fprintf(&out, "    %s\n", t.finding(f))
+	}
+	if t.verbose {
+		t.dimmed(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
+		t.message(&out, d.Headers, d.Body)
 	}
 	return write(t.out, out.String())
 }
@@ -82,15 +82,18 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 // message adds headers and body below a line.
 func (t textReporter) message(out *strings.Builder, headers []owox.Header, body []byte) {
 	for _, h := range headers {
-		t.lines(out, h.Name+": "+h.Value)
+		t.dimmed(out, h.Name+": "+h.Value)
 	}
-	t.lines(out, "")
-	t.lines(out, strings.TrimSuffix(owox.Indent(body), "\n"))
+	indented(out, "\n"+strings.TrimSuffix(owox.Indent(body), "\n"))
 }
 
-func (t textReporter) lines(out *strings.Builder, text string) {
+func (t textReporter) dimmed(out *strings.Builder, line string) {
+	fmt.Fprintf(out, "    %s\n", t.paint.dim.Sprint(Escape(line)))
+}
+
+func indented(out *strings.Builder, text string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		fmt.Fprintf(out, "    %s\n", t.paint.dim.Sprint(Escape(line)))
+		fmt.Fprintf(out, "    %s\n", Escape(strings.TrimSuffix(line, "\r")))
 	}
 }
 
@@ -104,11 +107,11 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 	switch {
 	case t.verbose:
 		timing := a.Timing
-		t.lines(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
+		t.dimmed(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
 			round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
 		t.message(&out, a.Headers, a.Body)
 	case a.Failure != nil && len(a.Body) > 0:
-		t.lines(&out, beginning(a.Body))
+		indented(&out, beginning(a.Body))
 	}
 	if err := write(t.out, out.String()); err != nil || a.Failure == nil || a.Failure.Hint == "" {
 		return err
@@ -118,7 +121,7 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 
 const (
 	maxLines  = 5
-	maxColumn = 160
+	maxColumn = 400
 )
 
 // beginning cuts the body of a failed answer to what helps to find the cause.
@@ -128,7 +131,6 @@ func beginning(body []byte) string {
 		lines[maxLines] = "..."
 	}
 	for i, line := range lines {
-		line = strings.TrimRight(line, "\r")
 		if runes := []rune(line); len(runes) > maxColumn {
 			line = string(runes[:maxColumn]) + "..."
 		}
