@@ -16,11 +16,13 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -228,4 +230,104 @@ func answerAs(w http.ResponseWriter, r *http.Request, mode string) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "answer with %d\n\x1b[31mred\x1b[0m\n", status) //nolint:errcheck // the client may be gone
 	}
+}
+
+// program runs owoxhook in the background of a test.
+func program(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader) {
+	t.Helper()
+	path, err := exec.LookPath("owoxhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(path, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+cmd.Dir, "NO_PROXY=*")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return cmd, bufio.NewReader(stdout)
+}
+
+func interrupt(t *testing.T, cmd *exec.Cmd, status int) {
+	t.Helper()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != status {
+		t.Errorf("interrupted %v ended with %v, want %d", cmd.Args[1:], cmd.ProcessState, status)
+	}
+}
+
+func TestInterruptedSendSaysSo(t *testing.T) {
+	arrived := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice the hang-up
+		close(arrived)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	cmd, _ := program(t, "send", "--attempts", "3", server.URL)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	interrupt(t, cmd, 130)
+}
+
+func TestInterruptedValidateSaysSo(t *testing.T) {
+	cmd, out := program(t, "validate")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "{}\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := out.ReadString('\n'); err != nil { // it reads, and has more to read
+		t.Fatal(line, err)
+	}
+	interrupt(t, cmd, 130)
+}
+
+func TestInterruptedListenEndsRunningRequests(t *testing.T) {
+	cmd, out := program(t, "listen", "--addr", "127.0.0.1:0", "-o", "json", "--delay", "300ms", "--accept-all")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := out.ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listening struct{ URL string }
+	if err := json.Unmarshal(line, &listening); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", strings.Trim(listening.URL, "htp:/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // the test is over
+	// The receiver says 100 when it is about to read the body: now it is busy.
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := bufio.NewReader(conn)
+	if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatal(line, err)
+	}
+	if _, err := io.WriteString(conn, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { interrupt(t, cmd, 0); close(ended) }()
+	if rest, err := io.ReadAll(answer); err != nil || !strings.Contains(string(rest), "HTTP/1.1 200 OK") {
+		t.Errorf("the running request was answered %q, %v", rest, err)
+	}
+	<-ended
 }
