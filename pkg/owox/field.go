@@ -72,6 +72,7 @@ type Field struct {
 	Events   []EventType // the events that document the member; nil: all of them
 	Doc      string      // what the documentation says of it, a sentence
 	Seen     string      // what was seen in the field beyond it, or ""
+	Absent   bool        // some real events lack it
 
 	example  string             // JSON text of the documented example
 	test     string             // JSON text in a test event; "": as in a real one
@@ -123,6 +124,7 @@ var fields = []Field{
 		Path: pathProjectName, Type: String, Presence: Shown,
 		Doc:     "Title of the project.",
 		Seen:    "Can be absent in real events.",
+		Absent:  true,
 		example: `"My Project"`, test: `"Test Project"`,
 	},
 	{
@@ -172,21 +174,24 @@ var fields = []Field{
 	},
 	{
 		Path: PathStartedAt, Type: String, Format: Timestamp, Presence: Shown,
-		Doc:  "When the run started.",
-		Seen: "Can be absent.",
-		vary: func(s Sample) string { return quoteTime(s.startedAt()) },
+		Doc:    "When the run started.",
+		Seen:   "Can be absent.",
+		Absent: true,
+		vary:   func(s Sample) string { return quoteTime(s.startedAt()) },
 	},
 	{
 		Path: PathFinishedAt, Type: String, Format: Timestamp, Presence: Shown,
-		Doc:  "When the run finished.",
-		Seen: "Can be absent.",
-		vary: func(s Sample) string { return quoteTime(s.Now) },
+		Doc:    "When the run finished.",
+		Seen:   "Can be absent.",
+		Absent: true,
+		vary:   func(s Sample) string { return quoteTime(s.Now) },
 	},
 	{
 		Path: PathErrors, Type: Array, Items: String, Presence: Shown,
 		Events:  []EventType{RunFailed},
 		Doc:     "The error messages of a failed run.",
 		Seen:    "Can be absent. An element is often a JSON document in a string, and can be many kilobytes long.",
+		Absent:  true,
 		example: `["Query execution failed: table not found"]`, test: `["Test error: connection timeout"]`,
 	},
 	{
@@ -194,6 +199,7 @@ var fields = []Field{
 		Events:  []EventType{RunSuccessful},
 		Doc:     "How long the run took, in milliseconds.",
 		Seen:    "Can be absent. Equals the time from start to finish, except in test events.",
+		Absent:  true,
 		example: strconv.FormatInt(exampleDuration.Milliseconds(), 10), test: "12345",
 	},
 	{
@@ -201,6 +207,7 @@ var fields = []Field{
 		Events:  []EventType{RunSuccessful},
 		Doc:     "How many rows the run processed.",
 		Seen:    "Absent in nearly every real event, present in test events.",
+		Absent:  true,
 		example: "15000", test: "1000",
 	},
 }

@@ -12,6 +12,8 @@ import (
 type Sample struct {
 	Event EventType // a documented event type
 	Test  bool      // what the Test button sends, instead of a real event
+	Mark  bool      // mark a real event as a test all the same
+	Brief bool      // leave out what some real events lack
 	ID    uuid.UUID
 	Now   time.Time // when the event is generated, and when its run finished
 }
@@ -63,9 +65,9 @@ func (s Sample) write(enc *jsontext.Encoder, m *Member, event Event) {
 
 // value returns the JSON text of a member, and whether the sample has it.
 func (s Sample) value(f Field, event Event) (text string, present bool) {
-	onlyInTests := f.Presence == TestOnly || f.Presence == Observed
 	switch {
-	case !f.In(s.Event) || onlyInTests && !s.Test:
+	case !f.In(s.Event), s.Brief && f.Absent,
+		f.Presence == TestOnly && !s.Test && !s.Mark, f.Presence == Observed && !s.Test:
 		return "", false
 	case f.vary != nil:
 		return f.vary(s), true

@@ -9,6 +9,7 @@ package sender
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -28,6 +29,7 @@ import (
 
 // Request is what is delivered: one payload to one endpoint.
 type Request struct {
+	Method  string        // "": POST
 	URL     *url.URL      // scheme http or https, with a host
 	Headers []owox.Header // names are written as they are spelt here
 	Body    []byte        // sent unchanged
@@ -64,7 +66,7 @@ func (r Request) HasHeader(name string) bool {
 // http makes the request. Header names keep their spelling: net/http writes
 // the keys of the map as they are.
 func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, owox.Method, target.String(), bytes.NewReader(r.Body))
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), target.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request for %s: %w", target.Redacted(), err)
 	}

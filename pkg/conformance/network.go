@@ -1,0 +1,85 @@
+package conformance
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// judgeHTTPS connects once more, only to look at the certificate.
+func judgeHTTPS(ctx context.Context, r *run) verdict {
+	if r.Endpoint.Scheme != "https" {
+		return unmet(Advised, "the URL is plain http", "serve the endpoint over https: events carry titles and error messages")
+	}
+	port := r.Endpoint.Port()
+	if port == "" {
+		port = "443"
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Options.Sender.Timeout)
+	defer cancel()
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: r.Options.Sender.RootCAs, ServerName: r.Endpoint.Hostname(), MinVersion: tls.VersionTLS12}}
+	conn, err := dialer.DialContext(limited, "tcp", net.JoinHostPort(r.Endpoint.Hostname(), port))
+	var network *net.OpError
+	switch {
+	case errors.As(err, &network) && network.Op == "dial":
+		return untried("no connection: " + network.Err.Error())
+	case err != nil:
+		return unmet(Required, strings.TrimPrefix(err.Error(), "tls: "), "install a valid certificate with its whole chain: OWOX refuses the connection")
+	}
+	defer conn.Close() //nolint:errcheck // nothing was written
+	secure, ok := conn.(*tls.Conn)
+	if !ok || len(secure.ConnectionState().PeerCertificates) == 0 {
+		return untried("the server showed no certificate")
+	}
+	expires := secure.ConnectionState().PeerCertificates[0].NotAfter
+	days := int(expires.Sub(r.Now()) / (24 * time.Hour))
+	seen := fmt.Sprintf("a trusted certificate, valid for %d more days", days)
+	if days < goodDays {
+		return unmet(Advised, seen, "renew the certificate")
+	}
+	return met(seen)
+}
+
+// reserved are the networks, besides those that Go has words for, that OWOX
+// refuses to deliver to.
+var reserved = parsePrefixes(
+	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	"64:ff9b:1::/48", "100::/64", "2001:db8::/32",
+)
+
+func parsePrefixes(texts ...string) []netip.Prefix {
+	prefixes := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		prefixes[i] = netip.MustParsePrefix(text)
+	}
+	return prefixes
+}
+
+// isPublic reports whether OWOX delivers to the address.
+func isPublic(address netip.Addr) bool {
+	address = address.Unmap()
+	contains := func(p netip.Prefix) bool { return p.Contains(address) }
+	return address.IsGlobalUnicast() && !address.IsPrivate() && !slices.ContainsFunc(reserved, contains)
+}
+
+func judgeAddress(ctx context.Context, r *run) verdict {
+	host := r.Endpoint.Hostname()
+	addresses, err := r.Lookup(ctx, host)
+	if err != nil {
+		return untried("cannot look up " + host + ": " + err.Error())
+	}
+	words := make([]string, len(addresses))
+	for i, address := range addresses {
+		words[i] = address.Unmap().String()
+		if !isPublic(address) {
+			return unmet(Advised, words[i]+" is not a public address", "give OWOX a public name, or point a public tunnel at the endpoint")
+		}
+	}
+	return met(strings.Join(words, ", "))
+}
