@@ -5,9 +5,11 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,9 +26,10 @@ type app struct {
 	now      func() time.Time
 	newID    func() uuid.UUID
 
-	config *config
-	output string
-	color  string
+	config     *config
+	output     string
+	outputFile string
+	color      string
 }
 
 // Main runs owoxhook with the arguments and returns its exit status.
@@ -57,18 +60,102 @@ func Root() *cobra.Command {
 	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root()
 }
 
-// reporter returns the reporter that --output and --color ask for.
-func (a *app) reporter(verbose bool) (report.Reporter, error) {
+// bindReport adds the flag that only commands with reports have.
+func (a *app) bindReport(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.outputFile, "output-file", "", "write the report to `FILE`, in the format of --output, beside the text on the terminal")
+}
+
+// reporting runs the work of a command with the reporter that the flags ask
+// for. What was judged is worth nothing when its report cannot be written.
+func (a *app) reporting(options report.Options, work func(report.Reporter) error) error {
+	reporter, done, err := a.reporter(options)
+	if err != nil {
+		return err
+	}
+	err = work(reporter)
+	closeErr := errors.Join(reporter.Close(), done())
+	var judged judgedError
+	if closeErr != nil && (err == nil || errors.As(err, &judged)) {
+		return closeErr
+	}
+	return err
+}
+
+// reporter returns the reporter that the flags ask for, and what closes its
+// files.
+func (a *app) reporter(options report.Options) (reporter report.Reporter, done func() error, err error) {
 	color, err := a.useColor()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	reporter, err := report.New(a.output, report.Options{Out: a.out, Err: a.err, Color: color, Verbose: verbose})
+	var files []*os.File
+	done = func() error {
+		var errs []error
+		for _, file := range files {
+			errs = append(errs, file.Close())
+		}
+		return errors.Join(errs...)
+	}
+	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
+	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
+		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // GitHub's own file
+		if err != nil {
+			return nil, nil, writeError(err)
+		}
+		files, options.StepSummary = append(files, file), file
+	}
+	if a.outputFile == "" {
+		reporter, err = a.newReporter(a.output, options)
+		return reporter, done, err
+	}
+	terminal, err := a.newReporter(report.Text, options)
 	if err != nil {
-		return nil, usagef("%w%s", err, didYouMean(a.output, report.Formats()))
+		return nil, nil, err
+	}
+	if !slices.Contains(report.Formats(), a.output) {
+		return nil, nil, a.unknownFormat(report.Formats())
+	}
+	file, err := os.Create(a.outputFile)
+	if err != nil {
+		return nil, nil, writeError(err)
+	}
+	files = append(files, file)
+	options.Out, options.Err, options.Color = file, io.Discard, false
+	reporter, err = a.newReporter(a.output, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return report.Both(terminal, reporter), done, nil
+}
+
+func (a *app) newReporter(format string, options report.Options) (report.Reporter, error) {
+	reporter, err := report.New(format, options)
+	if err != nil {
+		return nil, a.unknownFormat(report.Formats())
 	}
 	return reporter, nil
 }
+
+func (a *app) unknownFormat(formats []string) error {
+	return usagef("unknown output format %q%s", a.output, oneOf(a.output, formats))
+}
+
+// wantsJSON is for commands that print what they know, not what they judged.
+func (a *app) wantsJSON() (bool, error) {
+	switch a.output {
+	case report.JSON:
+		return true, nil
+	case report.Text:
+		return false, nil
+	case report.JUnit, report.GitHub:
+		return false, usagef("nothing is judged here, so there is no format %s: choose text or json", a.output)
+	default:
+		return false, a.unknownFormat([]string{report.Text, report.JSON})
+	}
+}
+
+// onTerminal reports whether people read standard output as text.
+func (a *app) onTerminal() bool { return a.output == report.Text || a.outputFile != "" }
 
 var colorModes = []string{"auto", "always", "never"}
 

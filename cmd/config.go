@@ -49,6 +49,9 @@ var configKeys = []string{
 	"strict", "rule", "max-body",
 }
 
+// notConfigured marks a flag that has the name of a key but another meaning.
+const notConfigured = "not-configured"
+
 // config is the configuration that is in force, without flags.
 type config struct {
 	viper  *viper.Viper
@@ -183,7 +186,7 @@ func (c *config) apply(running *cobra.Command) error {
 	var failed error
 	set := func(f *pflag.Flag) {
 		where, configured := c.origin[f.Name]
-		if f.Changed || !configured || failed != nil {
+		if f.Changed || !configured || failed != nil || f.Annotations[notConfigured] != nil {
 			return
 		}
 		if err := c.set(f); err != nil {
@@ -310,20 +313,17 @@ func runConfig(a *app, root *cobra.Command) error {
 	for i, key := range configKeys {
 		settings[i] = a.config.setting(key, root)
 	}
-	if a.output == "json" {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
+	if asJSON {
 		for _, s := range settings {
-			line, err := report.Line(s)
-			if err != nil {
-				return err
-			}
-			if err := a.print(string(line)); err != nil {
+			if err := a.printLine(s); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	if _, err := a.reporter(false); err != nil {
-		return err
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range settings {

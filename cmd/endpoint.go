@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
@@ -56,6 +58,39 @@ func parseEndpoint(text string) (*url.URL, error) {
 		}
 	}
 	return endpoint, nil
+}
+
+// certPool returns the system's certificates and those of a PEM file; without
+// a file it returns nil, which stands for the system's alone.
+func certPool(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the default
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, readError(err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("no certificate in %s: want PEM text with BEGIN CERTIFICATE", file)
+	}
+	return pool, nil
+}
+
+// parseHeaders reads headers in the order of the command line.
+func parseHeaders(texts []string) ([]owox.Header, error) {
+	var headers []owox.Header
+	for _, text := range texts {
+		h, err := parseHeader(text)
+		if err != nil {
+			return nil, err
+		}
+		headers = append(headers, h)
+	}
+	return headers, nil
 }
 
 // These headers are made by the HTTP client from the request itself.

@@ -31,8 +31,12 @@ func newEventsCommand(a *app) *cobra.Command {
 }
 
 func runEvents(a *app) error {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
 	for _, e := range owox.Events() {
-		if a.output == "json" {
+		if asJSON {
 			err := a.printLine(struct {
 				Type   string `json:"type"`
 				Event  string `json:"event"`
@@ -57,7 +61,11 @@ func runEvent(a *app, word string) error {
 	if err != nil {
 		return err
 	}
-	if a.output == "json" {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
+	if asJSON {
 		return printFields(a, event)
 	}
 	e, _ := owox.Lookup(event)

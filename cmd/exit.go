@@ -38,6 +38,12 @@ type judgedError struct{ error }
 
 func judgedf(format string, args ...any) error { return judgedError{fmt.Errorf(format, args...)} }
 
+// statusError ends owoxhook with the exit status of the command that it ran,
+// which has said itself what is wrong.
+type statusError struct{ status int }
+
+func (e statusError) Error() string { return "" }
+
 // errInterrupted ends a command that was stopped before its job was done.
 var errInterrupted = errors.New("interrupted")
 
@@ -46,7 +52,10 @@ var errInterrupted = errors.New("interrupted")
 func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 	var usage usageError
 	var judged judgedError
+	var status statusError
 	switch {
+	case errors.As(err, &status):
+		return status.status
 	case err == nil:
 		return exitOK
 	case errors.Is(err, syscall.EPIPE):

@@ -21,11 +21,11 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
-	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 type listenOptions struct {
 	judgeFlags
+	expectFlags
 	addr       string
 	path       string
 	tlsCert    string
@@ -41,11 +41,16 @@ type listenOptions struct {
 func newListenCommand(a *app) *cobra.Command {
 	opts := listenOptions{}
 	cmd := &cobra.Command{
-		Use:   "listen",
+		Use:   "listen [-- COMMAND...]",
 		Short: "Receive deliveries, judge them, answer, and print them",
 		Long: `Receive deliveries, judge them against the documented contract, answer, and
 print a line for each with its findings below. Ctrl-C lets running requests end
 and then ends.
+
+With --expect, listen is an assertion: it ends as soon as what is expected has
+arrived. With a COMMAND, it starts that once it is ready to receive, with
+OWOXHOOK_URL and OWOXHOOK_ADDR in its environment, and ends when it ends: with
+its exit status where that is not 0, otherwise by expectations and findings.
 
 A delivery is answered with 200 when it is valid, warnings included, and with
 422 and the findings as application/problem+json when it is not. OWOX refuses
@@ -57,13 +62,24 @@ public tunnel here.`,
   # any free port, for scripts: the first line says which
   owoxhook listen --addr 127.0.0.1:0 -o json
 
+  # a test that something delivers: one failed run within a minute
+  owoxhook listen --expect 1 --expect-event failed --timeout 60s
+
+  # the same around a test suite, on a port of its own
+  owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
+
   # rehearse an endpoint that is down twice
   owoxhook listen --respond 500,500,200
 
   # behind a proxy, for OWOX alone
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runListen(cmd.Context(), a, opts) },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
+				return usagef("unexpected argument %q: a command to run goes behind --", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 takes a free one")
@@ -76,16 +92,14 @@ public tunnel here.`,
 	flags.StringSliceVar(&opts.respond, "respond", nil, "answer deliveries with these `STATUSES` in turn, such as 500,500,200")
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
-	opts.bind(cmd)
+	opts.judgeFlags.bind(cmd)
+	opts.expectFlags.bind(cmd)
+	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
 }
 
-func runListen(ctx context.Context, a *app, opts listenOptions) error {
-	reporter, err := a.reporter(opts.verbose)
-	if err != nil {
-		return err
-	}
+func runListen(ctx context.Context, a *app, opts listenOptions, command []string) error {
 	options, err := opts.receiverOptions()
 	if err != nil {
 		return err
@@ -94,29 +108,24 @@ func runListen(ctx context.Context, a *app, opts listenOptions) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenOn(ctx, opts.addr)
+	expected, err := a.newExpectations(opts.expectFlags, opts.acceptAll)
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	tally := &tally{reporter: reporter, stop: stop}
-	options.Received = tally.received
-	options.Now = a.now
-	address := listenURL(listener.Addr(), certificate != nil, opts.path)
-	if err := reporter.Listening(report.Listening{URL: address, Path: opts.path}); err != nil {
-		return errors.Join(err, listener.Close())
+	if opts.expectFlags.timeout > 0 && !expected.any() && len(command) == 0 {
+		return usagef("--timeout has nothing to wait for: pass --expect or --expect-event too")
 	}
-	if a.output == "text" {
-		a.note("try it: owoxhook send --test %s", address)
-	}
-	server := receiver.Server{Handler: receiver.New(options), TLS: certificate, Log: func(line string) {
-		a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
-	}}
-	if err := server.Serve(ctx, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return tally.end()
+	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
+		listener, err := listenOn(ctx, opts.addr)
+		if err != nil {
+			return err
+		}
+		l := &listening{app: a, opts: opts, reporter: reporter, expected: expected, command: command}
+		options.Received, options.Now = l.received, a.now
+		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, Log: func(line string) {
+			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
+		}})
+	})
 }
 
 func (o listenOptions) receiverOptions() (receiver.Options, error) {
@@ -218,78 +227,153 @@ func listenURL(addr net.Addr, secure bool, path string) string {
 	return at.String()
 }
 
-// tally reports deliveries and counts them. When the output cannot be written
-// it stops the receiver.
-type tally struct {
+// listening is one run of listen. It reports and counts deliveries, and knows
+// when it is over.
+type listening struct {
+	*app
+	opts     listenOptions
 	reporter report.Reporter
-	stop     func()
+	expected *expectations
+	command  []string
+	child    *child // nil: there is no command
 
-	mu                               sync.Mutex
-	total, valid, refused, duplicate int
-	err                              error
+	stop func() // ends the receiver
+
+	mu                                sync.Mutex
+	total, valid, refused, duplicates int
+	err                               error // of the output
 }
 
-func (t *tally) received(d delivery.Delivery) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.total++
-	switch {
-	case d.Valid():
-		t.valid++
-	case d.Note != "":
-		t.refused++
+// run receives until the context ends, the output cannot be written, the
+// command has ended, time is up, or it is clear whether expectations are met.
+func (l *listening) run(ctx context.Context, listener net.Listener, server receiver.Server) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	l.stop = stop
+	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
+	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path}); err != nil {
+		return errors.Join(err, listener.Close())
 	}
-	if d.Duplicate {
-		t.duplicate++
+	if l.onTerminal() && len(l.command) == 0 {
+		l.note("try it: owoxhook send --test %s", address)
 	}
-	if t.err == nil {
-		if t.err = t.reporter.Delivery(d); t.err != nil {
-			t.stop()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(serving, listener) }()
+	verdict := l.wait(ctx, serving, address, served)
+	stop()
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return l.end(verdict)
+}
+
+// wait returns when listening is over, with what decides before expectations
+// do: a command that failed, or an interrupt.
+func (l *listening) wait(ctx, serving context.Context, address string, served chan error) error {
+	var timeUp <-chan time.Time
+	if l.opts.expectFlags.timeout > 0 {
+		timer := time.NewTimer(l.opts.expectFlags.timeout)
+		defer timer.Stop()
+		timeUp = timer.C
+	}
+	if len(l.command) > 0 {
+		return l.waitForCommand(ctx, serving, address, timeUp)
+	}
+	select {
+	case <-ctx.Done():
+		return errInterrupted
+	case <-timeUp:
+		l.expected.expired = l.opts.expectFlags.timeout
+	case <-serving.Done():
+	case err := <-served:
+		served <- err // run looks at it
+	}
+	return nil
+}
+
+func (l *listening) waitForCommand(ctx, serving context.Context, address string, timeUp <-chan time.Time) error {
+	out := l.out
+	if !l.onTerminal() {
+		out = l.app.err // standard output is for results that programs read
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	command, err := l.startChild(l.command, out, "OWOXHOOK_URL="+address, "OWOXHOOK_ADDR="+at.Host)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		command.stop() // the signal came before there was a command to get it
+	}
+	over := serving.Done()
+	for {
+		select {
+		case <-timeUp:
+			timeUp = nil
+			command.stop()
+			err = judgedf("%s did not end within %v", l.command[0], l.opts.expectFlags.timeout)
+		case <-over:
+			over = nil
+			command.stop()
+		case <-command.ended:
+			if status := command.status(); status != 0 && err == nil {
+				return statusError{status}
+			}
+			return err
 		}
 	}
 }
 
-// end says the summary, unless the output broke before.
-func (t *tally) end() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err != nil {
-		return t.err
+func (l *listening) received(d delivery.Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total++
+	switch {
+	case d.Valid():
+		l.valid++
+	case d.Note != "":
+		l.refused++
 	}
-	return t.reporter.Summary(report.Summary{
-		{N: t.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
-		{N: t.valid, Name: "valid", One: "valid", Many: "valid"},
-		{N: t.total - t.valid - t.refused, Name: "invalid", One: "invalid", Many: "invalid"},
-		{N: t.refused, Name: "refused", One: "refused", Many: "refused"},
-		{N: t.duplicate, Name: "duplicates", One: "duplicate", Many: "duplicates"},
-	})
+	if d.Duplicate {
+		l.duplicates++
+	}
+	l.expected.add(d)
+	if l.err == nil {
+		l.err = l.reporter.Delivery(d)
+	}
+	clear := l.expected.any() && (l.expected.met() || l.expected.failed())
+	if l.err != nil || clear && len(l.command) == 0 {
+		l.stop()
+	}
 }
 
-// sendLocally delivers to a receiver of our own. The receiver's side of each
-// attempt is said before the sender's.
-func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
-	listener, err := listenOn(ctx, "127.0.0.1:0")
-	if err != nil {
+// end says the summary, unless the output broke before, and the verdict.
+func (l *listening) end(verdict error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	err := l.reporter.Summary(report.Summary{
+		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: l.valid, Name: "valid", One: "valid", Many: "valid"},
+		{N: l.total - l.valid - l.refused, Name: "invalid", One: "invalid", Many: "invalid"},
+		{N: l.refused, Name: "refused", One: "refused", Many: "refused"},
+		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
+	})
+	judging := l.expected.any() || len(l.command) > 0
+	switch {
+	case err != nil:
 		return err
+	case errors.Is(verdict, errInterrupted) && !judging:
+		return nil // Ctrl-C is how it ends
+	case verdict != nil:
+		return verdict
+	case judging:
+		return l.expected.verdict()
+	default:
+		return nil
 	}
-	received := make(chan delivery.Delivery, 1)
-	handler := receiver.New(receiver.Options{Validator: j.validator, Now: j.now, Received: func(d delivery.Delivery) { received <- d }})
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- receiver.Server{Handler: handler}.Serve(serving, listener) }()
-
-	j.url.Host = listener.Addr().String()
-	err = j.reporter.Listening(report.Listening{URL: j.url.String(), Path: j.url.Path})
-	if err == nil {
-		err = j.send(ctx, requests, func(attempt delivery.Attempt) error {
-			if attempt.Status != 0 {
-				if err := j.reporter.Delivery(<-received); err != nil {
-					return err
-				}
-			}
-			return j.reporter.Attempt(attempt)
-		})
-	}
-	stop()
-	return errors.Join(err, <-ended)
 }

@@ -162,6 +162,15 @@ func interruptible(ctx context.Context, r io.ReadCloser) io.ReadCloser {
 	return out
 }
 
+// writeError words an error of the file system.
+func writeError(err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return fmt.Errorf("cannot write: %w", err)
+	}
+	return fmt.Errorf("cannot write %s: %w: check the path and who may write there", path.Path, path.Err)
+}
+
 // readError words an error of the file system.
 func readError(err error) error {
 	var path *fs.PathError

@@ -35,12 +35,12 @@ and turns both into checks that a script can rely on.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCommand())
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: text or json")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: text, json, junit or github")
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)
 	root.AddCommand(
-		newSampleCommand(a), newSendCommand(a), newListenCommand(a), newValidateCommand(a),
+		newSampleCommand(a), newSendCommand(a), newListenCommand(a), newValidateCommand(a), newCheckCommand(a),
 		newEventsCommand(a), newRulesCommand(a), newSchemaCommand(a),
 		newConfigCommand(a), newCompletionCommand(a), newVersionCommand(a),
 	)

@@ -58,10 +58,14 @@ type ruleJSON struct {
 }
 
 func runRules(a *app, rules []validate.Rule) error {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, r := range rules {
-		if a.output == "json" {
+		if asJSON {
 			if err := a.printLine(ruleJSON{"rule", r.ID, r.Severity, r.Title, r.Says, r.Fix}); err != nil {
 				return err
 			}
@@ -76,7 +80,7 @@ func runRules(a *app, rules []validate.Rule) error {
 }
 
 func runRule(a *app, r validate.Rule) error {
-	if a.output == "json" {
+	if asJSON, err := a.wantsJSON(); asJSON || err != nil {
 		return runRules(a, []validate.Rule{r})
 	}
 	return a.print(fmt.Sprintf("%s (%s)\n    %s\n\nWhat the documentation says\n    %s\n\nWhat to do\n    %s\n\nTo change it\n    --rule %s=off, or %s\n",

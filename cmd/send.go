@@ -3,19 +3,17 @@ package cmd
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -68,6 +66,7 @@ when the endpoint answers with a 2xx status within 10 seconds.`,
 		},
 	}
 	opts.bind(cmd)
+	a.bindReport(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
@@ -107,10 +106,6 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
-	reporter, err := a.reporter(opts.verbose)
-	if err != nil {
-		return err
-	}
 	options, err := opts.senderOptions()
 	if err != nil {
 		return err
@@ -119,27 +114,35 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	job := sendJob{app: a, opts: opts, reporter: reporter, validator: validator}
-	if job.url, err = job.endpoint(args); err != nil {
-		return err
+	return a.reporting(report.Options{Command: "send", Verbose: opts.verbose}, func(reporter report.Reporter) error {
+		job := sendJob{app: a, opts: opts, reporter: reporter, validator: validator}
+		requests, err := job.prepare(ctx, args)
+		if err != nil {
+			return err
+		}
+		if opts.dryRun {
+			return job.print(requests)
+		}
+		job.sender = sender.New(options)
+		defer job.sender.Close()
+		if opts.local {
+			return job.sendLocally(ctx, requests)
+		}
+		return job.send(ctx, requests, reporter.Attempt)
+	})
+}
+
+// prepare makes all requests before the first one is sent.
+func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request, error) {
+	var err error
+	if j.url, err = j.endpoint(args); err != nil {
+		return nil, err
 	}
-	payloads, err := job.payloads(ctx)
+	payloads, err := j.payloads(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	requests, err := job.requests(payloads)
-	if err != nil {
-		return err
-	}
-	if opts.dryRun {
-		return job.print(requests)
-	}
-	job.sender = sender.New(options)
-	defer job.sender.Close()
-	if opts.local {
-		return job.sendLocally(ctx, requests)
-	}
-	return job.send(ctx, requests, reporter.Attempt)
+	return j.requests(payloads)
 }
 
 // sendJob is one run of send.
@@ -160,23 +163,11 @@ func (j *sendJob) endpoint(args []string) (*url.URL, error) {
 }
 
 func (o sendOptions) senderOptions() (sender.Options, error) {
-	options := sender.Options{
-		Timeout: o.timeout, Attempts: o.attempts, FollowRedirects: o.followRedirects, Insecure: o.insecure, Proxy: http.ProxyFromEnvironment,
-	}
-	if o.caCert == "" {
-		return options, nil
-	}
-	pem, err := os.ReadFile(o.caCert)
-	if err != nil {
-		return options, readError(err)
-	}
-	if options.RootCAs, err = x509.SystemCertPool(); err != nil {
-		options.RootCAs = x509.NewCertPool()
-	}
-	if !options.RootCAs.AppendCertsFromPEM(pem) {
-		return options, fmt.Errorf("no certificate in %s: want PEM text with BEGIN CERTIFICATE", o.caCert)
-	}
-	return options, nil
+	pool, err := certPool(o.caCert)
+	return sender.Options{
+		Timeout: o.timeout, Attempts: o.attempts, FollowRedirects: o.followRedirects,
+		Insecure: o.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment,
+	}, err
 }
 
 // payloads returns what is to be delivered, and refuses it whole when a part
@@ -262,13 +253,9 @@ func (j *sendJob) judge(name string, in input) error {
 }
 
 func (j *sendJob) requests(payloads [][]byte) ([]sender.Request, error) {
-	var headers []owox.Header
-	for _, text := range j.opts.headers {
-		h, err := parseHeader(text)
-		if err != nil {
-			return nil, err
-		}
-		headers = append(headers, h)
+	headers, err := parseHeaders(j.opts.headers)
+	if err != nil {
+		return nil, err
 	}
 	var requests []sender.Request
 	for _, payload := range payloads {
@@ -338,4 +325,33 @@ func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func
 	default:
 		return judgedf("%d of %d not delivered", failed, len(requests))
 	}
+}
+
+// sendLocally delivers to a receiver of our own. The receiver's side of each
+// attempt is said before the sender's.
+func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
+	listener, err := listenOn(ctx, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	received := make(chan delivery.Delivery, 1)
+	handler := receiver.New(receiver.Options{Validator: j.validator, Now: j.now, Received: func(d delivery.Delivery) { received <- d }})
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- receiver.Server{Handler: handler}.Serve(serving, listener) }()
+
+	j.url.Host = listener.Addr().String()
+	err = j.reporter.Listening(report.Listening{URL: j.url.String(), Path: j.url.Path})
+	if err == nil {
+		err = j.send(ctx, requests, func(attempt delivery.Attempt) error {
+			if attempt.Status != 0 {
+				if err := j.reporter.Delivery(<-received); err != nil {
+					return err
+				}
+			}
+			return j.reporter.Attempt(attempt)
+		})
+	}
+	stop()
+	return errors.Join(err, <-ended)
 }

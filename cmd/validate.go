@@ -102,32 +102,31 @@ found.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), a, opts, args) },
 	}
 	opts.bind(cmd)
+	a.bindReport(cmd)
 	cmd.Flags().BoolVarP(&opts.quiet, "quiet", "q", false, "print errors only")
 	return cmd
 }
 
 func runValidate(ctx context.Context, a *app, opts validateOptions, args []string) error {
-	reporter, err := a.reporter(false)
-	if err != nil {
-		return err
-	}
 	validator, err := opts.validator()
 	if err != nil {
 		return err
 	}
 	if len(args) == 0 {
-		if isTerminal(a.in) {
-			a.note("validate: reading standard input until Ctrl-D")
-		}
 		args = []string{"-"}
 	}
-	judge := judge{app: a, reporter: reporter, validator: validator, quiet: opts.quiet}
-	for _, name := range args {
-		if err := judge.path(ctx, name); err != nil {
-			return err
+	return a.reporting(report.Options{Command: "validate"}, func(reporter report.Reporter) error {
+		if isTerminal(a.in) && slices.Contains(args, "-") {
+			a.note("validate: reading standard input until Ctrl-D")
 		}
-	}
-	return judge.end()
+		judge := judge{app: a, reporter: reporter, validator: validator, quiet: opts.quiet}
+		for _, name := range args {
+			if err := judge.path(ctx, name); err != nil {
+				return err
+			}
+		}
+		return judge.end()
+	})
 }
 
 // judge judges files and counts what it finds.
@@ -173,13 +172,16 @@ func (j *judge) file(ctx context.Context, name string) error {
 	}
 	defer file.Close() //nolint:errcheck // only read
 	var stopped error
+	start, before := j.now(), j.payloads
 	err = readInputs(file, j.validator.MaxBody(), func(in input) error {
 		stopped = j.input(fileName(name), in)
 		return stopped
 	})
 	switch {
-	case err == nil || stopped != nil:
+	case stopped != nil:
 		return stopped
+	case err == nil:
+		return j.reporter.File(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
 	case ctx.Err() != nil:
 		return errInterrupted
 	default:

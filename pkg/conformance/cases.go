@@ -209,7 +209,7 @@ func answersInTime(ctx context.Context, r *run) verdict {
 	slices.Sort(times)
 	switch {
 	case late > 0:
-		return unmet(Required, fmt.Sprintf("%d of %d had no complete answer within %v", late, len(r.attempts), r.Options.Sender.Timeout), "answer first and work later")
+		return unmet(Required, fmt.Sprintf("%d of %d had no complete answer within %v", late, len(r.attempts), r.Sender.Timeout), "answer first and work later")
 	case len(times) == 0:
 		return untried("there was no answer to measure")
 	}
@@ -239,7 +239,7 @@ func answersDirectly(ctx context.Context, r *run) verdict {
 }
 
 func survivesUnknownEvent(ctx context.Context, r *run) verdict {
-	event := strings.TrimSuffix(string(owox.RunFailed), owox.RunFailed.Name()) + "postponed"
+	event := string(owox.RunFailed) + ".retried"
 	a := r.send(ctx, r.request(set(r.sample(owox.RunFailed, nil), map[string]any{owox.PathEvent: event})))
 	switch {
 	case a.OK():
@@ -287,10 +287,10 @@ func refusesGet(ctx context.Context, r *run) verdict {
 	request.Method = http.MethodGet
 	request = request.WithoutHeader(owox.HeaderContentType)
 	a := r.send(ctx, request)
-	switch {
-	case a.Status == http.StatusMethodNotAllowed, a.Status == http.StatusNotFound:
+	switch a.Status {
+	case http.StatusMethodNotAllowed, http.StatusNotFound:
 		return met(say(a))
-	case a.Status == 0:
+	case 0:
 		return unmet(Advised, a.Failure.Error, "answer 405 to methods other than POST")
 	default:
 		return unmet(Advised, say(a), "answer 405 to methods other than POST")

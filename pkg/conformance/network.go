@@ -21,9 +21,9 @@ func judgeHTTPS(ctx context.Context, r *run) verdict {
 	if port == "" {
 		port = "443"
 	}
-	limited, cancel := context.WithTimeout(ctx, r.Options.Sender.Timeout)
+	limited, cancel := context.WithTimeout(ctx, r.Sender.Timeout)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{RootCAs: r.Options.Sender.RootCAs, ServerName: r.Endpoint.Hostname(), MinVersion: tls.VersionTLS12}}
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: r.Sender.RootCAs, ServerName: r.Endpoint.Hostname(), MinVersion: tls.VersionTLS12}}
 	conn, err := dialer.DialContext(limited, "tcp", net.JoinHostPort(r.Endpoint.Hostname(), port))
 	var network *net.OpError
 	switch {

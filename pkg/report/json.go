@@ -5,11 +5,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -152,7 +154,7 @@ type attemptJSON struct {
 func (j jsonReporter) Attempt(a delivery.Attempt) error {
 	object := attemptJSON{
 		Type: "attempt", ID: a.ID, Event: string(a.Event), URL: a.URL, Attempt: a.Number, OK: a.OK(), Status: a.Status,
-		DurationMS: float64(a.Duration.Microseconds()) / 1000,
+		DurationMS: milliseconds(a.Duration),
 	}
 	if f := a.Failure; f != nil {
 		object.Kind, object.Error, object.Hint = string(f.Kind), f.Error, f.Hint
@@ -168,6 +170,31 @@ func (j jsonReporter) Finding(file string, f validate.Finding) error {
 		validate.Finding `json:",inline"`
 	}{"finding", file, f})
 }
+
+func (j jsonReporter) File(File) error { return nil }
+
+func (j jsonReporter) Close() error { return nil }
+
+type caseJSON struct {
+	Type       string  `json:"type"`
+	ID         string  `json:"id"`
+	Title      string  `json:"title"`
+	Level      string  `json:"level"`
+	Met        *bool   `json:"met,omitzero"`
+	Seen       string  `json:"seen"`
+	Advice     string  `json:"advice,omitzero"`
+	DurationMS float64 `json:"durationMs"`
+}
+
+func (j jsonReporter) Case(r conformance.Result) error {
+	object := caseJSON{"case", r.ID, r.Title, string(r.Level), nil, r.Seen, r.Advice, milliseconds(r.Duration)}
+	if r.Tried {
+		object.Met = &r.Met
+	}
+	return j.line(object)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (j jsonReporter) Summary(s Summary) error {
 	return j.line(summaryJSON(s))

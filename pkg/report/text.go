@@ -9,6 +9,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -153,17 +154,33 @@ func (t textReporter) finding(f validate.Finding) string {
 	return text
 }
 
-func (t textReporter) Summary(s Summary) error {
-	words := make([]string, len(s))
-	for i, count := range s {
-		word := count.Many
-		if count.N == 1 {
-			word = count.One
-		}
-		words[i] = fmt.Sprintf("%d %s", count.N, word)
+func (t textReporter) File(File) error { return nil }
+
+func (t textReporter) Close() error { return nil }
+
+// Case is a line that can be read at a glance; what was not met has below it
+// what was seen and what to change.
+func (t textReporter) Case(r conformance.Result) error {
+	mark := t.paint.good.Sprint("ok    ")
+	switch {
+	case !r.Tried:
+		mark = t.paint.dim.Sprint("-     ")
+	case !r.Met && r.Level == conformance.Required:
+		mark = t.paint.bad.Sprint("FAILED")
+	case !r.Met:
+		mark = t.paint.warn.Sprint("advice")
 	}
-	return write(t.err, strings.Join(words, ", ")+"\n")
+	text := fmt.Sprintf("%s  %-24s  %s", mark, r.ID, r.Title)
+	switch {
+	case !r.Tried, r.Met:
+		text += t.paint.dim.Sprintf(": %s", Escape(r.Seen))
+	default:
+		text += fmt.Sprintf("\n        want: %s\n        seen: %s\n        do:   %s", r.Requires, Escape(r.Seen), Escape(r.Advice))
+	}
+	return write(t.out, text+"\n")
 }
+
+func (t textReporter) Summary(s Summary) error { return write(t.err, s.String()+"\n") }
 
 // status shows an HTTP status; 0 is no status.
 func (t textReporter) status(status int) string {

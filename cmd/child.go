@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// child is the command that listen runs. Where the system has process groups
+// and nobody types at the terminal, it gets a group of its own, so that nothing
+// it started outlives an interrupt.
+type child struct {
+	cmd     *exec.Cmd
+	group   bool
+	signals chan os.Signal
+	ended   chan struct{} // closed when the command has ended
+}
+
+// grace is how long a command may take to end after a signal.
+const grace = 10 * time.Second
+
+// startChild starts a command with more variables in its environment. Signals
+// that owoxhook gets from now on are passed on to it.
+func (a *app) startChild(args []string, out io.Writer, variables ...string) (*child, error) {
+	c := &child{cmd: exec.Command(args[0], args[1:]...), signals: make(chan os.Signal, 8), ended: make(chan struct{})} //nolint:gosec,noctx // running it is the job; it ends by signals
+	c.cmd.Env = append(os.Environ(), variables...)
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, out, a.err
+	c.group = !isTerminal(a.in) && ownGroup(c.cmd)
+	signal.Notify(c.signals, os.Interrupt, syscall.SIGTERM)
+	if err := c.cmd.Start(); err != nil {
+		signal.Stop(c.signals)
+		var start *exec.Error
+		if errors.As(err, &start) {
+			err = start.Err
+		}
+		return nil, fmt.Errorf("cannot start %s: %w: check its name and the PATH", args[0], err)
+	}
+	go c.wait()
+	go c.forward()
+	return c, nil
+}
+
+func (c *child) wait() {
+	_ = c.cmd.Wait() // the state tells
+	close(c.ended)
+}
+
+// forward passes signals on; a command that does not end in time is killed.
+func (c *child) forward() {
+	defer signal.Stop(c.signals)
+	var late <-chan time.Time
+	for {
+		select {
+		case s := <-c.signals:
+			c.signal(s)
+			if late == nil {
+				late = time.After(grace)
+			}
+		case <-late:
+			c.signal(os.Kill)
+		case <-c.ended:
+			if late != nil && c.group {
+				c.signal(os.Kill) // what it started, and left behind
+			}
+			return
+		}
+	}
+}
+
+// stop ends the command as SIGTERM would.
+func (c *child) stop() { c.signals <- syscall.SIGTERM }
+
+// status is the command's exit status as a shell would say it.
+func (c *child) status() int { return exitStatus(c.cmd.ProcessState) }

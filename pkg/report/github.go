@@ -1,0 +1,160 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/owoxhook/owoxhook/pkg/conformance"
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// githubReporter prints workflow commands, which GitHub shows as annotations
+// at the line of a file, and at the end a table into the summary of the step.
+type githubReporter struct {
+	out, errOut *lockedWriter
+	command     string
+	advice      bool // counts as a failure
+	summary     io.Writer
+
+	mu     sync.Mutex
+	rows   []string
+	counts []string
+}
+
+func newGitHub(o Options) Reporter {
+	return &githubReporter{out: &lockedWriter{w: o.Out}, errOut: &lockedWriter{w: o.Err}, command: o.Command, advice: o.AdviceFails, summary: o.StepSummary}
+}
+
+var (
+	githubData     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	githubLevels   = map[validate.Severity]string{validate.Error: "error", validate.Warning: "warning", validate.Info: "notice"}
+)
+
+// annotate prints a workflow command. Properties are names and values in turn;
+// those without a value are left out.
+func (g *githubReporter) annotate(level, message string, properties ...string) error {
+	var pairs []string
+	for i := 0; i < len(properties); i += 2 {
+		if properties[i+1] != "" {
+			pairs = append(pairs, properties[i]+"="+githubProperty.Replace(properties[i+1]))
+		}
+	}
+	if len(pairs) > 0 {
+		level += " " + strings.Join(pairs, ",")
+	}
+	return write(g.out, "::"+level+"::"+githubData.Replace(message)+"\n")
+}
+
+// row adds a line to the table of the summary.
+func (g *githubReporter) row(good bool, cells ...string) {
+	mark := "✅"
+	if !good {
+		mark = "❌"
+	}
+	for i, cell := range cells {
+		cells[i] = markdown(cell)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rows = append(g.rows, "| "+mark+" | "+strings.Join(cells, " | ")+" |")
+}
+
+var markdownEscaper = strings.NewReplacer("|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "\n", "<br>")
+
+func markdown(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = html.EscapeString(Escape(line))
+	}
+	return markdownEscaper.Replace(strings.Join(lines, "\n"))
+}
+
+func (g *githubReporter) Listening(l Listening) error {
+	return write(g.errOut, "listening on "+l.URL+"\n")
+}
+
+func (g *githubReporter) finding(file string, f validate.Finding) error {
+	line, column := "", ""
+	if file != "" && f.Line > 0 {
+		line, column = fmt.Sprint(f.Line), fmt.Sprint(f.Column)
+	}
+	return g.annotate(githubLevels[f.Severity], Escape(f.Message), "file", file, "line", line, "col", column, "title", f.Rule)
+}
+
+func (g *githubReporter) Finding(file string, f validate.Finding) error {
+	g.row(f.Severity < validate.Error, fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column), f.Message, f.Rule)
+	return g.finding(file, f)
+}
+
+func (g *githubReporter) Delivery(d delivery.Delivery) error {
+	problems, _ := split(d.Findings, "body")
+	if d.Note != "" {
+		problems = append(problems, d.Note)
+	}
+	g.row(d.Valid(), fmt.Sprintf("%s %s %s", event(d.Event), orDash(d.ID), d.Title), fmt.Sprintf("answered %d", d.Answered), strings.Join(problems, "\n"))
+	for _, f := range d.Findings {
+		if err := g.finding("", f); err != nil {
+			return err
+		}
+	}
+	if d.Note != "" {
+		return g.annotate("error", Escape(d.Note), "title", fmt.Sprintf("answered %d", d.Answered))
+	}
+	return nil
+}
+
+func (g *githubReporter) Attempt(a delivery.Attempt) error {
+	what := fmt.Sprintf("%s %s %s", owox.Method, a.URL, event(a.Event))
+	if a.Failure == nil {
+		g.row(true, what, orDash(a.ID), statusText(a.Status))
+		return nil
+	}
+	g.row(false, what, orDash(a.ID), a.Failure.Error)
+	return g.annotate("error", fmt.Sprintf("%s: %s: %s", Escape(what), Escape(a.Failure.Error), Escape(a.Failure.Hint)), "title", "not delivered")
+}
+
+func (g *githubReporter) File(File) error { return nil }
+
+func (g *githubReporter) Case(r conformance.Result) error {
+	if !r.Tried {
+		g.row(false, r.ID, r.Requires, r.Seen)
+		return nil
+	}
+	if r.Met {
+		g.row(true, r.ID, r.Requires, r.Seen)
+		return nil
+	}
+	g.row(false, r.ID, r.Requires, r.Seen+"\n"+r.Advice)
+	level := "error"
+	if r.Level == conformance.Advised && !g.advice {
+		level = "warning"
+	}
+	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, Escape(r.Seen), Escape(r.Advice)), "title", r.ID)
+}
+
+func (g *githubReporter) Summary(s Summary) error {
+	g.mu.Lock()
+	g.counts = append(g.counts, s.String())
+	g.mu.Unlock()
+	return write(g.errOut, s.String()+"\n")
+}
+
+// Close writes the table.
+func (g *githubReporter) Close() error {
+	if g.summary == nil {
+		return nil
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "### owoxhook %s\n\n", g.command)
+	if len(g.rows) > 0 {
+		fmt.Fprintf(&out, "| | what | result | detail |\n|---|---|---|---|\n%s\n\n", strings.Join(g.rows, "\n"))
+	}
+	fmt.Fprintf(&out, "%s\n", strings.Join(g.counts, "\n"))
+	return write(g.summary, out.String())
+}
