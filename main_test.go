@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start":       startCommand,
+			"ended":       endedCommand,
 			"end":         endCommand,
 			"status":      statusCommand,
 			"rawsend":     rawSendCommand,
@@ -68,9 +70,9 @@ func TestScripts(t *testing.T) {
 // background is a program that a script started. It says its URL in a first
 // line of JSON.
 type background struct {
-	cmd    *exec.Cmd
-	out    *bufio.Reader
-	errOut bytes.Buffer
+	cmd         *exec.Cmd
+	out, errOut bytes.Buffer
+	drained     chan struct{} // closed when out is whole
 }
 
 // startCommand: start NAME PROGRAM ARG... starts a program, waits until it
@@ -81,7 +83,7 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, err := exec.LookPath(args[1])
 	ts.Check(err)
-	b := &background{cmd: exec.Command(program, args[2:]...)}
+	b := &background{cmd: exec.Command(program, args[2:]...), drained: make(chan struct{})}
 	b.cmd.Dir = ts.Getenv("WORK")
 	b.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"), "TZ=UTC")
 	b.cmd.Stderr = &b.errOut
@@ -92,9 +94,15 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 		_ = b.cmd.Process.Kill() // it may have ended in good order
 		_ = b.cmd.Wait()
 	})
-	b.out = bufio.NewReader(stdout)
-	line, err := b.out.ReadString('\n')
+	out := bufio.NewReader(stdout)
+	line, err := out.ReadString('\n')
+	go func() {
+		_, _ = b.out.ReadFrom(out) // a full pipe would stop the program
+		close(b.drained)
+	}()
 	if err != nil {
+		<-b.drained
+		_ = b.cmd.Wait() // for its last words
 		ts.Fatalf("%s ended before it listened: %s", args[1], b.errOut.String())
 	}
 	var listening struct{ Type, URL string }
@@ -111,12 +119,20 @@ func endCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: end NAME STATUS")
 	}
+	ts.Check(ts.Value("running").(map[string]*background)[args[0]].cmd.Process.Signal(os.Interrupt))
+	endedCommand(ts, neg, args)
+}
+
+// endedCommand: ended NAME STATUS is the same for a program that ends by
+// itself.
+func endedCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ended NAME STATUS")
+	}
 	b := ts.Value("running").(map[string]*background)[args[0]]
-	ts.Check(b.cmd.Process.Signal(os.Interrupt))
-	out, err := io.ReadAll(b.out)
-	ts.Check(err)
+	<-b.drained
 	_ = b.cmd.Wait() // the status tells
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), out, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), b.out.Bytes(), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), b.errOut.Bytes(), 0o600))
 	if got := strconv.Itoa(b.cmd.ProcessState.ExitCode()); got != args[1] {
 		ts.Fatalf("%s ended with %s, want %s\n%s", args[0], got, args[1], b.errOut.String())
@@ -330,4 +346,58 @@ func TestInterruptedListenEndsRunningRequests(t *testing.T) {
 		t.Errorf("the running request was answered %q, %v", rest, err)
 	}
 	<-ended
+}
+
+// The command's own children are ended too: nothing outlives an interrupt.
+func TestInterruptLeavesNoProcessBehind(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no process groups here")
+	}
+	script := `sleep 300 & echo pid $! >&2; echo ready; wait; sleep 300`
+	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			cmd, out := program(t, "listen", "--addr", "127.0.0.1:0", "--", "sh", "-c", script)
+			var errOut bytes.Buffer
+			cmd.Stderr = &errOut
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+				t.Fatal(line, err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // the status tells
+			if got, want := cmd.ProcessState.ExitCode(), 128+int(signal.(syscall.Signal)); got != want {
+				t.Errorf("exit status %d, want %d\n%s", got, want, &errOut)
+			}
+			_, said, _ := strings.Cut(errOut.String(), "pid ")
+			var pid int
+			if _, err := fmt.Sscan(said, &pid); err != nil {
+				t.Fatal(err)
+			}
+			// A zombie is gone: that nobody has looked at its status is not our doing.
+			state, _ := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+			if running := strings.TrimSpace(string(state)); running != "" && !strings.HasPrefix(running, "Z") {
+				t.Errorf("process %d is still there: %s", pid, running)
+			}
+		})
+	}
+}
+
+func TestInterruptedCheckSaysSo(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice the hang-up
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	cmd, _ := program(t, "check", server.URL)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	interrupt(t, cmd, 130)
 }

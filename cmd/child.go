@@ -18,7 +18,8 @@ type child struct {
 	cmd     *exec.Cmd
 	group   bool
 	signals chan os.Signal
-	ended   chan struct{} // closed when the command has ended
+	exited  chan struct{} // closed when the command has ended
+	ended   chan struct{} // closed when what it left behind is gone too
 }
 
 // grace is how long a command may take to end after a signal.
@@ -27,7 +28,7 @@ const grace = 10 * time.Second
 // startChild starts a command with more variables in its environment. Signals
 // that owoxhook gets from now on are passed on to it.
 func (a *app) startChild(args []string, out io.Writer, variables ...string) (*child, error) {
-	c := &child{cmd: exec.Command(args[0], args[1:]...), signals: make(chan os.Signal, 8), ended: make(chan struct{})} //nolint:gosec,noctx // running it is the job; it ends by signals
+	c := &child{cmd: exec.Command(args[0], args[1:]...), signals: make(chan os.Signal, 8), exited: make(chan struct{}), ended: make(chan struct{})} //nolint:gosec,noctx // running it is the job; it ends by signals
 	c.cmd.Env = append(os.Environ(), variables...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, out, a.err
 	c.group = !isTerminal(a.in) && ownGroup(c.cmd)
@@ -47,11 +48,12 @@ func (a *app) startChild(args []string, out io.Writer, variables ...string) (*ch
 
 func (c *child) wait() {
 	_ = c.cmd.Wait() // the state tells
-	close(c.ended)
+	close(c.exited)
 }
 
 // forward passes signals on; a command that does not end in time is killed.
 func (c *child) forward() {
+	defer close(c.ended)
 	defer signal.Stop(c.signals)
 	var late <-chan time.Time
 	for {
@@ -63,7 +65,7 @@ func (c *child) forward() {
 			}
 		case <-late:
 			c.signal(os.Kill)
-		case <-c.ended:
+		case <-c.exited:
 			if late != nil && c.group {
 				c.signal(os.Kill) // what it started, and left behind
 			}

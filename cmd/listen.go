@@ -112,7 +112,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if err != nil {
 		return err
 	}
-	if opts.expectFlags.timeout > 0 && !expected.any() && len(command) == 0 {
+	if opts.timeout > 0 && !expected.any() && len(command) == 0 {
 		return usagef("--timeout has nothing to wait for: pass --expect or --expect-event too")
 	}
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
@@ -235,7 +235,6 @@ type listening struct {
 	reporter report.Reporter
 	expected *expectations
 	command  []string
-	child    *child // nil: there is no command
 
 	stop func() // ends the receiver
 
@@ -271,8 +270,8 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 // do: a command that failed, or an interrupt.
 func (l *listening) wait(ctx, serving context.Context, address string, served chan error) error {
 	var timeUp <-chan time.Time
-	if l.opts.expectFlags.timeout > 0 {
-		timer := time.NewTimer(l.opts.expectFlags.timeout)
+	if l.opts.timeout > 0 {
+		timer := time.NewTimer(l.opts.timeout)
 		defer timer.Stop()
 		timeUp = timer.C
 	}
@@ -283,7 +282,7 @@ func (l *listening) wait(ctx, serving context.Context, address string, served ch
 	case <-ctx.Done():
 		return errInterrupted
 	case <-timeUp:
-		l.expected.expired = l.opts.expectFlags.timeout
+		l.expected.expired = l.opts.timeout
 	case <-serving.Done():
 	case err := <-served:
 		served <- err // run looks at it
@@ -313,7 +312,7 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 		case <-timeUp:
 			timeUp = nil
 			command.stop()
-			err = judgedf("%s did not end within %v", l.command[0], l.opts.expectFlags.timeout)
+			err = judgedf("%s did not end within %v", l.command[0], l.opts.timeout)
 		case <-over:
 			over = nil
 			command.stop()
@@ -343,8 +342,8 @@ func (l *listening) received(d delivery.Delivery) {
 	if l.err == nil {
 		l.err = l.reporter.Delivery(d)
 	}
-	clear := l.expected.any() && (l.expected.met() || l.expected.failed())
-	if l.err != nil || clear && len(l.command) == 0 {
+	decided := l.expected.any() && (l.expected.met() || l.expected.failed())
+	if l.err != nil || decided && len(l.command) == 0 {
 		l.stop()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -36,15 +37,22 @@ var (
 	githubLevels   = map[validate.Severity]string{validate.Error: "error", validate.Warning: "warning", validate.Info: "notice"}
 )
 
-// annotate prints a workflow command. Properties are names and values in turn;
-// those without a value are left out.
-func (g *githubReporter) annotate(level, message string, properties ...string) error {
+// place is where GitHub shows an annotation, and its title. What is empty is
+// left out.
+type place struct{ file, line, column, title string }
+
+// annotate prints a workflow command.
+func (g *githubReporter) annotate(level, message string, at place) error {
 	var pairs []string
-	for i := 0; i < len(properties); i += 2 {
-		if properties[i+1] != "" {
-			pairs = append(pairs, properties[i]+"="+githubProperty.Replace(properties[i+1]))
+	add := func(name, value string) {
+		if value != "" {
+			pairs = append(pairs, name+"="+githubProperty.Replace(value))
 		}
 	}
+	add("file", at.file)
+	add("line", at.line)
+	add("col", at.column)
+	add("title", at.title)
 	if len(pairs) > 0 {
 		level += " " + strings.Join(pairs, ",")
 	}
@@ -80,11 +88,11 @@ func (g *githubReporter) Listening(l Listening) error {
 }
 
 func (g *githubReporter) finding(file string, f validate.Finding) error {
-	line, column := "", ""
+	at := place{file: file, title: f.Rule}
 	if file != "" && f.Line > 0 {
-		line, column = fmt.Sprint(f.Line), fmt.Sprint(f.Column)
+		at.line, at.column = strconv.Itoa(f.Line), strconv.Itoa(f.Column)
 	}
-	return g.annotate(githubLevels[f.Severity], Escape(f.Message), "file", file, "line", line, "col", column, "title", f.Rule)
+	return g.annotate(githubLevels[f.Severity], Escape(f.Message), at)
 }
 
 func (g *githubReporter) Finding(file string, f validate.Finding) error {
@@ -104,7 +112,7 @@ func (g *githubReporter) Delivery(d delivery.Delivery) error {
 		}
 	}
 	if d.Note != "" {
-		return g.annotate("error", Escape(d.Note), "title", fmt.Sprintf("answered %d", d.Answered))
+		return g.annotate("error", Escape(d.Note), place{title: fmt.Sprintf("answered %d", d.Answered)})
 	}
 	return nil
 }
@@ -116,7 +124,7 @@ func (g *githubReporter) Attempt(a delivery.Attempt) error {
 		return nil
 	}
 	g.row(false, what, orDash(a.ID), a.Failure.Error)
-	return g.annotate("error", fmt.Sprintf("%s: %s: %s", Escape(what), Escape(a.Failure.Error), Escape(a.Failure.Hint)), "title", "not delivered")
+	return g.annotate("error", fmt.Sprintf("%s: %s: %s", Escape(what), Escape(a.Failure.Error), Escape(a.Failure.Hint)), place{title: "not delivered"})
 }
 
 func (g *githubReporter) File(File) error { return nil }
@@ -135,7 +143,7 @@ func (g *githubReporter) Case(r conformance.Result) error {
 	if r.Level == conformance.Advised && !g.advice {
 		level = "warning"
 	}
-	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, Escape(r.Seen), Escape(r.Advice)), "title", r.ID)
+	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, Escape(r.Seen), Escape(r.Advice)), place{title: r.ID})
 }
 
 func (g *githubReporter) Summary(s Summary) error {
