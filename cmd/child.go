@@ -12,15 +12,17 @@ import (
 )
 
 // child is the command that listen runs. Where the system has process groups
-// and nobody types at the terminal, it gets a group of its own, so that nothing
-// it started outlives an interrupt.
+// it gets one of its own, so that nothing it started outlives an interrupt.
 type child struct {
 	cmd     *exec.Cmd
-	group   bool
 	signals chan os.Signal
 	exited  chan struct{} // closed when the command has ended
 	ended   chan struct{} // closed when what it left behind is gone too
 }
+
+// signaled is what a shell adds to the number of the signal that ended a
+// command. At a terminal, Ctrl-C reaches the command without us.
+const signaled = 128
 
 // grace is how long a command may take to end after a signal.
 const grace = 10 * time.Second
@@ -31,7 +33,7 @@ func (a *app) startChild(args []string, out io.Writer, variables ...string) (*ch
 	c := &child{cmd: exec.Command(args[0], args[1:]...), signals: make(chan os.Signal, 8), exited: make(chan struct{}), ended: make(chan struct{})} //nolint:gosec,noctx // running it is the job; it ends by signals
 	c.cmd.Env = append(os.Environ(), variables...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, out, a.err
-	c.group = !isTerminal(a.in) && ownGroup(c.cmd)
+	takeBack := ownGroup(c.cmd, a.in)
 	signal.Notify(c.signals, os.Interrupt, syscall.SIGTERM)
 	if err := c.cmd.Start(); err != nil {
 		signal.Stop(c.signals)
@@ -41,13 +43,14 @@ func (a *app) startChild(args []string, out io.Writer, variables ...string) (*ch
 		}
 		return nil, fmt.Errorf("cannot start %s: %w: check its name and the PATH", args[0], err)
 	}
-	go c.wait()
+	go c.wait(takeBack)
 	go c.forward()
 	return c, nil
 }
 
-func (c *child) wait() {
+func (c *child) wait(takeBack func()) {
 	_ = c.cmd.Wait() // the state tells
+	takeBack()
 	close(c.exited)
 }
 
@@ -66,7 +69,7 @@ func (c *child) forward() {
 		case <-late:
 			c.signal(os.Kill)
 		case <-c.exited:
-			if late != nil && c.group {
+			if late != nil || c.status() > signaled {
 				c.signal(os.Kill) // what it started, and left behind
 			}
 			return

@@ -3,11 +3,12 @@
 package cmd
 
 import (
+	"io"
 	"os"
 	"os/exec"
 )
 
-func ownGroup(*exec.Cmd) bool { return false }
+func ownGroup(*exec.Cmd, io.Reader) (takeBack func()) { return func() {} }
 
 // signal ends the command: there is no gentler way for another process here.
 // The console tells it of Ctrl-C itself.
