@@ -21,7 +21,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -409,4 +412,57 @@ func TestInterruptedCheckSaysSo(t *testing.T) {
 	}
 	<-arrived
 	interrupt(t, cmd, 130)
+}
+
+// What differs between two runs of the same command.
+var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}` +
+	`|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
+
+// TestReadme runs the commands of the README that are marked to be run, in one
+// directory with the files that it shows, and compares what they print, but for
+// the order in which two programs wrote and for what varies.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	blocks := regexp.MustCompile("(?ms)^<!-- (run|file): ?(.*?) ?-->\\n```\\w+\\n(.*?)^```$").FindAllStringSubmatch(strings.ReplaceAll(string(readme), "<!-- run -->", "<!-- run: -->"), -1)
+	if len(blocks) < 10 {
+		t.Fatalf("only %d blocks are marked", len(blocks))
+	}
+	for _, block := range blocks {
+		kind, word, text := block[1], block[2], block[3]
+		if kind == "file" {
+			if err := os.WriteFile(filepath.Join(dir, word), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if missing := slices.DeleteFunc(append(strings.Fields(word), "sh"), has); len(missing) > 0 {
+			t.Logf("skipped: no %v is here", missing)
+			continue
+		}
+		for example := range strings.SplitSeq(strings.TrimPrefix(text, "$ "), "\n$ ") {
+			command, want, _ := strings.Cut(example, "\n")
+			shell := exec.Command("sh", "-c", command)
+			shell.Dir = dir
+			out, _ := shell.CombinedOutput() // its words tell
+			if got := string(out); settled(got) != settled(want) {
+				t.Errorf("$ %s\nprinted\n%s\nbut the README says\n%s", command, got, want)
+			}
+		}
+	}
+}
+
+func has(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+func settled(text string) string {
+	lines := strings.Split(strings.TrimSpace(varies.ReplaceAllString(text, "~")), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }

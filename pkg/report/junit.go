@@ -134,7 +134,8 @@ func (j *junitReporter) File(f File) error {
 		j.add("file", f.Name, f.Duration, "", nil, strings.Join(findings, "\n"))
 		return nil
 	}
-	j.add("file", f.Name, f.Duration, fmt.Sprintf("%d errors in %d payloads", failures, f.Payloads), findings, "")
+	message := Summary{{failures, "", "error", "errors"}, {f.Payloads, "", "payload", "payloads"}}
+	j.add("file", f.Name, f.Duration, message.String(), findings, "")
 	return nil
 }
 
