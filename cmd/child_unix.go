@@ -21,7 +21,7 @@ func ownGroup(cmd *exec.Cmd, in io.Reader) (takeBack func()) {
 	if !ok || !isTerminal(in) {
 		return func() {}
 	}
-	fd := int(terminal.Fd()) //nolint:gosec // a file descriptor is an int
+	fd := int(terminal.Fd())
 	if owner, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err != nil || owner != unix.Getpgrp() {
 		return func() {} // we run in the background ourselves
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
@@ -58,7 +57,7 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 		return status.status
 	case err == nil:
 		return exitOK
-	case errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, errNoReader):
 		return exitOK // whoever read our output has seen enough, as in | head
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,11 +201,11 @@ func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	switch {
 	case err == nil:
 		return listener, nil
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, errAddrInUse):
 		return nil, errors.New("address " + addr + " is in use: stop the other program or pass --addr")
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, errNotPermitted):
 		return nil, errors.New("address " + addr + " is not permitted: take a port above 1023 or ask for the right to it")
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errAddrNotHere):
 		return nil, errors.New("address " + addr + " is not one of this machine: pass another --addr")
 	case errors.As(err, &wrong), strings.Contains(err.Error(), "unknown port"):
 		return nil, usagef("--addr %q: %w: want host:port, such as 127.0.0.1:8787", addr, err)

@@ -90,11 +90,11 @@ func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *deliver
 		return failure
 	}
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errRefused):
 		return &delivery.Failure{Kind: delivery.Refused, Error: "connection refused by " + host, Hint: "start the endpoint, or check host and port"}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errReset), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &delivery.Failure{Kind: delivery.Reset, Error: host + " closed the connection before its answer was complete", Hint: "look into the endpoint's log: it may have crashed"}
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, errHostUnreachable), errors.Is(err, errNetworkUnreachable):
 		return &delivery.Failure{Kind: delivery.Unreachable, Error: "no route to " + host, Hint: "check the network and the host"}
 	case strings.Contains(err.Error(), "malformed HTTP"):
 		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " did not answer with HTTP: " + innermost(err), Hint: "check the port: another kind of server listens there"}
