@@ -239,7 +239,7 @@ type listening struct {
 
 	mu                                sync.Mutex
 	total, valid, refused, duplicates int
-	err                               error // of the output
+	broken                            error // the output, when it cannot be written
 }
 
 // run receives until the context ends, the output cannot be written, the
@@ -292,7 +292,7 @@ func (l *listening) wait(ctx, serving context.Context, address string, served ch
 func (l *listening) waitForCommand(ctx, serving context.Context, address string, timeUp <-chan time.Time) error {
 	out := l.out
 	if !l.onTerminal() {
-		out = l.app.err // standard output is for results that programs read
+		out = l.err // standard output is for results that programs read
 	}
 	at, err := url.Parse(address)
 	if err != nil {
@@ -338,11 +338,11 @@ func (l *listening) received(d delivery.Delivery) {
 		l.duplicates++
 	}
 	l.expected.add(d)
-	if l.err == nil {
-		l.err = l.reporter.Delivery(d)
+	if l.broken == nil {
+		l.broken = l.reporter.Delivery(d)
 	}
 	decided := l.expected.any() && (l.expected.met() || l.expected.failed())
-	if l.err != nil || decided && len(l.command) == 0 {
+	if l.broken != nil || decided && len(l.command) == 0 {
 		l.stop()
 	}
 }
@@ -351,8 +351,8 @@ func (l *listening) received(d delivery.Delivery) {
 func (l *listening) end(verdict error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
+	if l.broken != nil {
+		return l.broken
 	}
 	err := l.reporter.Summary(report.Summary{
 		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
