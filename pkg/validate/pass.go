@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -219,8 +220,12 @@ func (p *pass) object(n *node) error {
 		p.path = append(p.path, segment{name: quoted})
 		name := p.unquote(quoted)
 		child := n.child(name, &next)
+		again := child != nil && p.spans[child.row].kind != 0
+		if again {
+			p.forget(child) // the last one counts, as for most readers
+		}
 		switch {
-		case child != nil && p.spans[child.row].kind != 0, child == nil && !others.add(name):
+		case again, child == nil && !others.add(name):
 			p.add(MemberUnique, p.pathText(), at, "%s occurs more than once", p.pathText())
 		case child == nil && n != nil:
 			p.add(UndocumentedMember, p.pathText(), at, "%s is not documented", p.pathText())
@@ -235,6 +240,15 @@ func (p *pass) object(n *node) error {
 		p.path = p.path[:len(p.path)-1]
 	}
 	return nil
+}
+
+// forget takes back what was noted of a member.
+func (p *pass) forget(n *node) {
+	p.spans[n.row] = span{}
+	p.elements = slices.DeleteFunc(p.elements, func(e element) bool { return e.row == n.row })
+	for _, child := range n.members {
+		p.forget(child)
+	}
 }
 
 // names is a set of member names. Small objects do with a list.

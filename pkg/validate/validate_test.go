@@ -97,6 +97,9 @@ func TestPayloadRules(t *testing.T) {
 		}},
 
 		{"the same member twice", `{"id":"a",` + failed[1:], []string{"1:11: error: id occurs more than once [member-unique]"}},
+		{"the same object twice: the last one counts", strings.Replace(failed, `"data":`, `"data":{"projectId":1,"run":{"errors":[1]}},"data":`, 1), []string{
+			`«"data":{"projectId":"m» error: data occurs more than once [member-unique]`,
+		}},
 		{"the same unknown member twice", set(t, failed, "data.x", `{"a":1,"b":2,"\u0061":3}`), []string{
 			"«\"x\"» info: data.x is not documented [undocumented-member]",
 			"«\"\\u0061\"» error: data.x.a occurs more than once [member-unique]",
