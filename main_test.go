@@ -466,3 +466,39 @@ func settled(text string) string {
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
+
+// A reader that stands still must not slow the endpoint, and what it misses is
+// counted.
+func TestListenDoesNotWaitForItsReader(t *testing.T) {
+	cmd, out := program(t, "listen", "--addr", "127.0.0.1:0", "-o", "json", "--accept-all", "--max-body", "2MiB")
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := out.ReadBytes('\n') // and nothing after that
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listening struct{ URL string }
+	if err := json.Unmarshal(line, &listening); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
+	const posts = 80 // more than a pipe and the outbox hold
+	for range posts {
+		client := http.Client{Timeout: 20 * time.Second}
+		response, err := client.Post(listening.URL, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close() // only the status counts
+		if response.StatusCode != http.StatusOK {
+			t.Fatal(response.Status)
+		}
+	}
+	interrupt(t, cmd, 0)
+	if got := errOut.String(); !regexp.MustCompile(`nobody reads the output: 80 deliveries, .* \d\d lines left out`).MatchString(got) {
+		t.Errorf("standard error: %s", got)
+	}
+}

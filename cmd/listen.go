@@ -235,11 +235,11 @@ type listening struct {
 	expected *expectations
 	command  []string
 
-	stop func() // ends the receiver
+	stop   func() // ends the receiver
+	outbox *outbox
 
 	mu                                sync.Mutex
 	total, valid, refused, duplicates int
-	broken                            error // the output, when it cannot be written
 }
 
 // run receives until the context ends, the output cannot be written, the
@@ -248,8 +248,10 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.stop = stop
+	l.outbox = newOutbox(l.reporter.Delivery, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
 	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path}); err != nil {
+		_, _, _ = l.outbox.close()
 		return errors.Join(err, listener.Close())
 	}
 	if l.onTerminal() && len(l.command) == 0 {
@@ -259,10 +261,12 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	go func() { served <- server.Serve(serving, listener) }()
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
-	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return err
+	serveErr := <-served
+	err := l.end(verdict)
+	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
+		return serveErr
 	}
-	return l.end(verdict)
+	return err
 }
 
 // wait returns when listening is over, with what decides before expectations
@@ -338,33 +342,27 @@ func (l *listening) received(d delivery.Delivery) {
 		l.duplicates++
 	}
 	l.expected.add(d)
-	if l.broken == nil {
-		l.broken = l.reporter.Delivery(d)
-	}
+	l.outbox.put(d)
 	decided := l.expected.any() && (l.expected.met() || l.expected.failed())
-	if l.broken != nil || decided && len(l.command) == 0 {
+	if decided && len(l.command) == 0 {
 		l.stop()
 	}
 }
 
 // end says the summary, unless the output broke before, and the verdict.
 func (l *listening) end(verdict error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.broken != nil {
-		return l.broken
+	omitted, stuck, err := l.outbox.close()
+	if err != nil {
+		return err
 	}
-	err := l.reporter.Summary(report.Summary{
-		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
-		{N: l.valid, Name: "valid", One: "valid", Many: "valid"},
-		{N: l.total - l.valid - l.refused, Name: "invalid", One: "invalid", Many: "invalid"},
-		{N: l.refused, Name: "refused", One: "refused", Many: "refused"},
-		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
-	})
+	summary := l.summary(omitted)
+	if stuck {
+		l.note("listen: nobody reads the output: %s", summary)
+	} else if err := l.reporter.Summary(summary); err != nil {
+		return err
+	}
 	judging := l.expected.any() || len(l.command) > 0
 	switch {
-	case err != nil:
-		return err
 	case errors.Is(verdict, errInterrupted) && !judging:
 		return nil // Ctrl-C is how it ends
 	case verdict != nil:
@@ -374,4 +372,20 @@ func (l *listening) end(verdict error) error {
 	default:
 		return nil
 	}
+}
+
+func (l *listening) summary(omitted int) report.Summary {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	summary := report.Summary{
+		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: l.valid, Name: "valid", One: "valid", Many: "valid"},
+		{N: l.total - l.valid - l.refused, Name: "invalid", One: "invalid", Many: "invalid"},
+		{N: l.refused, Name: "refused", One: "refused", Many: "refused"},
+		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
+	}
+	if omitted > 0 {
+		summary = append(summary, report.Count{N: omitted, Name: "omitted", One: "line left out", Many: "lines left out"})
+	}
+	return summary
 }
