@@ -44,6 +44,12 @@ func ParseSeverity(name string) (Severity, error) {
 // MarshalText writes the severity's name.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads the severity's name.
+func (s *Severity) UnmarshalText(name []byte) (err error) {
+	*s, err = ParseSeverity(string(name))
+	return err
+}
+
 // Finding is one thing that validation has to say. Its JSON form is part of
 // what owoxhook promises to scripts.
 type Finding struct {

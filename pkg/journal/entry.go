@@ -1,0 +1,234 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// Entry is a delivery in the journal.
+type Entry struct {
+	Sequence    int64
+	DuplicateOf int64 // sequence of the first delivery with the same id; 0: this is it
+	delivery.Delivery
+}
+
+// Attempt is an attempt to deliver an entry again, or to forward it.
+type Attempt struct {
+	At       time.Time
+	URL      string
+	OK       bool
+	Status   int // 0: there was no answer
+	Duration time.Duration
+	Error    string
+}
+
+// Queries use ? for arguments and nothing that only one database knows.
+const (
+	columns = `sequence, webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
+		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, duplicate_of`
+	insertDelivery = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
+		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+			(SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ? AND webhook_id <> ''))
+		RETURNING sequence`
+	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)`
+)
+
+// Lenient, because findings quote what came.
+var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
+
+func newRow(d delivery.Delivery) ([]any, error) {
+	pairs := make([][2]string, len(d.Headers))
+	for i, h := range d.Headers {
+		pairs[i] = [2]string{h.Name, h.Value}
+	}
+	headers, err := json.Marshal(pairs, jsonOptions)
+	if err != nil {
+		return nil, fmt.Errorf("write headers: %w", err)
+	}
+	findings, err := json.Marshal(d.Findings, jsonOptions)
+	if err != nil {
+		return nil, fmt.Errorf("write findings: %w", err)
+	}
+	body := d.Body
+	if body == nil {
+		body = []byte{} // an empty body is not NULL
+	}
+	return []any{
+		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, string(headers), body, d.Cut, string(d.Event), d.IsTest, d.ProjectID,
+		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), d.ID,
+	}, nil
+}
+
+func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
+	reason := ""
+	if a.Failure != nil {
+		reason = a.Failure.Error
+	}
+	return []any{sequence, owox.FormatTimestamp(at), a.URL, a.OK(), a.Status, float64(a.Duration.Microseconds()) / 1000, reason}
+}
+
+func scanEntry(rows *sql.Rows) (Entry, error) {
+	var e Entry
+	var receivedAt, headers, findings string
+	var duplicateOf sql.NullInt64
+	d := &e.Delivery
+	err := rows.Scan(&e.Sequence, &d.ID, &receivedAt, &d.Method, &d.Path, &d.Remote, &headers, &d.Body, &d.Cut, &d.Event, &d.IsTest, &d.ProjectID,
+		&d.DataMartID, &d.Title, &d.RunID, &d.RunStatus, &findings, &d.Answered, &d.Note, &duplicateOf)
+	if err != nil {
+		return e, err
+	}
+	e.DuplicateOf, d.Duplicate = duplicateOf.Int64, duplicateOf.Valid
+	if at, ok := owox.ParseTimestamp([]byte(receivedAt)); ok {
+		d.ReceivedAt = at
+	}
+	var pairs [][2]string
+	var judged []validate.Finding
+	if err := errors.Join(json.Unmarshal([]byte(headers), &pairs, jsonOptions), json.Unmarshal([]byte(findings), &judged, jsonOptions)); err != nil {
+		return e, fmt.Errorf("entry %d: %w", e.Sequence, err)
+	}
+	for _, pair := range pairs {
+		d.Headers = append(d.Headers, owox.Header{Name: pair[0], Value: pair[1]})
+	}
+	d.Findings = judged
+	return e, nil
+}
+
+// Filter chooses entries. Its zero value chooses all.
+type Filter struct {
+	Event    owox.EventType // "": any
+	Invalid  bool           // invalid ones only
+	Test     bool           // test events only
+	DataMart string         // id or title; "": any
+	Since    time.Time      // received then or later
+	Until    time.Time      // received before; zero: any time
+	ID       string         // beginning of the webhook id
+	Limit    int            // at most; 0: no limit
+	Oldest   bool           // oldest first, instead of newest
+}
+
+func (f Filter) where() (conditions string, args []any) {
+	parts := []string{"1 = 1"}
+	add := func(part string, values ...any) { parts, args = append(parts, part), append(args, values...) }
+	if f.Event != "" {
+		add("event = ?", string(f.Event))
+	}
+	if f.Invalid {
+		add("NOT valid")
+	}
+	if f.Test {
+		add("is_test")
+	}
+	if f.DataMart != "" {
+		add("(data_mart_id = ? OR data_mart_title = ?)", f.DataMart, f.DataMart)
+	}
+	if !f.Since.IsZero() {
+		add("received_at >= ?", owox.FormatTimestamp(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("received_at < ?", owox.FormatTimestamp(f.Until))
+	}
+	if f.ID != "" {
+		add("SUBSTR(webhook_id, 1, ?) = ?", len(f.ID), f.ID)
+	}
+	return strings.Join(parts, " AND "), args
+}
+
+// List returns the entries that a filter chooses, one after the other as they
+// are read. It sees the journal as it was when the first one was read.
+func (j *Journal) List(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		conditions, args := f.where()
+		order := " ORDER BY sequence DESC"
+		if f.Oldest {
+			order = " ORDER BY sequence"
+		}
+		limit := ""
+		if f.Limit > 0 {
+			limit, args = " LIMIT ?", append(args, f.Limit)
+		}
+		rows, err := j.reader.QueryContext(ctx, "SELECT "+columns+" FROM deliveries WHERE "+conditions+order+limit, args...) //nolint:gosec // conditions are ours
+		if err != nil {
+			yield(Entry{}, failed("read", j.file, explain(err)))
+			return
+		}
+		defer rows.Close() //nolint:errcheck // Err tells
+		for rows.Next() {
+			entry, err := scanEntry(rows)
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Entry{}, failed("read", j.file, explain(err)))
+		}
+	}
+}
+
+// Attempts returns the attempts at an entry, oldest first.
+func (j *Journal) Attempts(ctx context.Context, sequence int64) ([]Attempt, error) {
+	rows, err := j.reader.QueryContext(ctx, "SELECT attempted_at, url, ok, status, duration_ms, error FROM attempts WHERE delivery = ? ORDER BY sequence", sequence)
+	if err != nil {
+		return nil, failed("read", j.file, explain(err))
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var attempts []Attempt
+	for rows.Next() {
+		var a Attempt
+		var at string
+		var ms float64
+		if err := rows.Scan(&at, &a.URL, &a.OK, &a.Status, &ms, &a.Error); err != nil {
+			return nil, failed("read", j.file, explain(err))
+		}
+		a.At, _ = owox.ParseTimestamp([]byte(at)) // we wrote it
+		a.Duration = time.Duration(ms * float64(time.Millisecond))
+		attempts = append(attempts, a)
+	}
+	return attempts, rows.Err()
+}
+
+// Pruning goes in steps, so that deliveries wait no longer than for one.
+const (
+	pruneStep  = 200
+	pruneEvery = 500 // deliveries kept between two looks at the size
+)
+
+// pruneStep deletes some of the oldest entries: those beyond the number to
+// keep, or with a time those received before it. Fewer than pruneStep: there
+// are no others.
+func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
+	condition, arg := "sequence <= (SELECT sequence FROM deliveries ORDER BY sequence DESC LIMIT 1 OFFSET ?)", any(keep)
+	if !before.IsZero() {
+		condition, arg = "received_at < ?", owox.FormatTimestamp(before)
+	}
+	result, err := j.writer.ExecContext(ctx, "DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries WHERE "+condition+" ORDER BY sequence LIMIT ?)", arg, pruneStep) //nolint:gosec // the condition is ours
+	if err != nil {
+		return 0, failed("prune", j.file, explain(err))
+	}
+	return result.RowsAffected()
+}
+
+// Prune deletes all but the newest entries, or with a time those received
+// before it, and returns how many. It goes in small steps, beside other
+// writers.
+func (j *Journal) Prune(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
+	for {
+		step, err := j.pruneStep(ctx, keep, before)
+		deleted += step
+		if err != nil || step < pruneStep {
+			return deleted, err
+		}
+	}
+}

@@ -1,0 +1,244 @@
+// Package journal keeps deliveries in a SQL database, so that nothing that was
+// answered with 2xx is ever lost.
+//
+// [Journal.Keep] returns when the delivery has been committed and synced: only
+// then may it be answered. One writer gathers what is waiting and commits it as
+// a group, so that durability costs one sync a group. Several processes may use
+// one file at once.
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+)
+
+// What can be wrong with a journal, for errors.Is.
+var (
+	ErrMissing  = errors.New("there is no journal")
+	ErrCorrupt  = errors.New("the file is not a journal, or damaged")
+	ErrNewer    = errors.New("the journal was made by a newer version of owoxhook")
+	ErrReadOnly = errors.New("the journal cannot be written")
+	ErrNoAccess = errors.New("the journal cannot be opened")
+	ErrFull     = errors.New("the disk is full")
+	ErrClosed   = errors.New("the journal is closed")
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Journal is an open journal. It may be used by several goroutines at once.
+type Journal struct {
+	file               string
+	writer, reader     *sql.DB
+	insertion, attempt *sql.Stmt // of a delivery, of an attempt
+	keep               int       // deliveries; 0: all
+
+	mu     sync.RWMutex // held for reading while something is queued
+	closed bool
+	queue  chan *job
+	ended  chan struct{} // closed when the writer has ended
+}
+
+// job is something to write, in the same commit as what waits beside it.
+type job struct {
+	do   func(*sql.Tx) error
+	done chan error
+}
+
+// Limits of a group: what is beyond waits for the next one.
+const (
+	maxGroup = 512
+	maxWait  = 4 * maxGroup // jobs that wait before Keep itself waits
+)
+
+// Open opens the journal in a file, which is made where there is none. keep is
+// the number of deliveries to keep; older ones are deleted in small steps. 0
+// keeps all.
+func Open(ctx context.Context, file string, keep int) (*Journal, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, failed("make", file, errors.Join(ErrNoAccess, err))
+	}
+	// Deliveries are nobody else's business. The database says what is wrong
+	// with a file that is there.
+	if empty, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = empty.Close() // nothing was written
+	}
+	writer, err := openWriter(file)
+	if err != nil {
+		return nil, failed("open", file, explain(err))
+	}
+	if err := migrate(ctx, writer); err != nil {
+		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
+	}
+	reader, err := openReader(file)
+	if err != nil {
+		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
+	}
+	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, queue: make(chan *job, maxWait), ended: make(chan struct{})}
+	if err := j.prepare(); err != nil {
+		return nil, errors.Join(failed("open", file, explain(err)), reader.Close(), writer.Close())
+	}
+	go j.write()
+	return j, nil
+}
+
+func (j *Journal) prepare() (err error) {
+	if j.insertion, err = j.writer.Prepare(insertDelivery); err != nil {
+		return err
+	}
+	j.attempt, err = j.writer.Prepare(insertAttempt)
+	return err
+}
+
+// OpenExisting opens a journal that must be there.
+func OpenExisting(ctx context.Context, file string) (*Journal, error) {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, failed("open", file, ErrMissing)
+	}
+	return Open(ctx, file, 0)
+}
+
+// failed says what was being done to which file. The words of this package
+// come first: they are what people act on.
+func failed(what, file string, err error) error {
+	for _, known := range []error{ErrMissing, ErrCorrupt, ErrNewer, ErrReadOnly, ErrNoAccess, ErrFull} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("%s journal %s: %w", what, file, known)
+		}
+	}
+	return fmt.Errorf("%s journal %s: %w", what, file, err)
+}
+
+// migrate brings the tables up to date. Another process may do so at the same
+// moment: then the second look finds them so.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(dialect, db, files)
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	newest := sources[len(sources)-1].Version
+	for attempt := 0; ; attempt++ {
+		_, err = provider.Up(ctx)
+		if err == nil || attempt == 5 || ctx.Err() != nil || errors.Is(explain(err), ErrCorrupt) || errors.Is(explain(err), ErrReadOnly) {
+			break
+		}
+		time.Sleep(20 * time.Millisecond << attempt)
+	}
+	if version, versionErr := provider.GetDBVersion(ctx); versionErr == nil && version > newest {
+		return ErrNewer
+	}
+	return err
+}
+
+// Close waits until everything that was queued is written.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	close(j.queue)
+	j.mu.Unlock()
+	<-j.ended
+	return errors.Join(j.reader.Close(), j.writer.Close())
+}
+
+// submit queues something to write and waits for its commit. It does not
+// return before: whoever gave up waiting could not know whether it was kept.
+func (j *Journal) submit(do func(*sql.Tx) error) error {
+	w := &job{do: do, done: make(chan error, 1)}
+	j.mu.RLock()
+	if j.closed {
+		j.mu.RUnlock()
+		return ErrClosed
+	}
+	j.queue <- w
+	j.mu.RUnlock()
+	return <-w.done
+}
+
+// write commits what waits, group by group, and prunes between groups.
+func (j *Journal) write() {
+	defer close(j.ended)
+	group := make([]*job, 0, maxGroup)
+	kept := 0
+	for first := range j.queue {
+		group = append(group[:0], first)
+		for more := true; more && len(group) < maxGroup; {
+			select {
+			case w, open := <-j.queue:
+				if more = open; open {
+					group = append(group, w)
+				}
+			default:
+				more = false
+			}
+		}
+		j.commit(group)
+		if kept += len(group); j.keep > 0 && kept >= pruneEvery {
+			if deleted, err := j.pruneStep(context.Background(), j.keep, time.Time{}); err != nil || deleted < pruneStep {
+				kept = 0 // what is wrong is said to the next delivery
+			}
+		}
+	}
+}
+
+// commit writes a group in one transaction and tells everybody how it went.
+func (j *Journal) commit(group []*job) {
+	tx, err := j.writer.Begin()
+	for _, w := range group {
+		if err == nil {
+			err = w.do(tx)
+		}
+	}
+	if err == nil {
+		err = tx.Commit()
+	} else if tx != nil {
+		_ = tx.Rollback() // the first error tells
+	}
+	if err != nil {
+		err = failed("write", j.file, explain(err))
+	}
+	for _, w := range group {
+		w.done <- err
+	}
+}
+
+// Keep writes a delivery and returns its sequence number once it has been
+// committed and synced. After an error the delivery is not in the journal.
+func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
+	row, err := newRow(d)
+	if err != nil {
+		return 0, err
+	}
+	err = j.submit(func(tx *sql.Tx) error {
+		return tx.Stmt(j.insertion).QueryRow(row...).Scan(&sequence)
+	})
+	return sequence, err
+}
+
+// KeepAttempt writes an attempt to deliver an entry again, or to forward it.
+func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
+	return j.submit(func(tx *sql.Tx) error {
+		_, err := tx.Stmt(j.attempt).Exec(attemptRow(sequence, at, a)...)
+		return err
+	})
+}

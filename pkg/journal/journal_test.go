@@ -1,0 +1,372 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+}
+
+func open(t testing.TB, file string, keep int) *Journal {
+	t.Helper()
+	j, err := Open(context.Background(), file, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return j
+}
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+
+// sample is the nth delivery.
+func sample(n int) delivery.Delivery {
+	body := owox.Documented(owox.RunFailed)
+	d := delivery.Delivery{
+		Identity: owox.Identify(body), ReceivedAt: start.Add(time.Duration(n) * time.Second), Remote: "192.0.2.1", Method: "POST", Path: "/hook?a=b",
+		Headers: []owox.Header{{Name: "Host", Value: "x"}, {Name: "X-Webhook-ID", Value: "1"}, {Name: "Via", Value: "b"}, {Name: "Via", Value: "a"}},
+		Body:    body, Answered: 200,
+	}
+	d.ID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n)
+	return d
+}
+
+func list(t *testing.T, j *Journal, f Filter) []Entry {
+	t.Helper()
+	var entries []Entry
+	for e, err := range j.List(context.Background(), f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func sequences(entries []Entry) []int64 {
+	var all []int64
+	for _, e := range entries {
+		all = append(all, e.Sequence)
+	}
+	return all
+}
+
+func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "deep", "journal?#%.db")
+	j := open(t, file, 0)
+	odd := sample(2)
+	odd.Body, odd.Cut, odd.Note, odd.Answered = []byte("\x00\xff\n"), true, "cut off", 413
+	odd.Findings = []validate.Finding{{Line: 1, Column: 2, Offset: 1, Path: "a", Rule: "utf-8", Severity: validate.Error, Message: "bad \xff"}}
+	empty := delivery.Delivery{ReceivedAt: start, Method: "GET", Path: "/", Findings: []validate.Finding{}}
+	again := sample(1)
+	for i, d := range []delivery.Delivery{sample(1), odd, empty, again} {
+		if sequence, err := j.Keep(d); err != nil || sequence != int64(i+1) {
+			t.Fatalf("kept as %d, %v", sequence, err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Error(info, err)
+	}
+	j = open(t, file, 0)
+	first, duplicate := sample(1), again
+	first.Findings, duplicate.Findings, duplicate.Duplicate = []validate.Finding{}, []validate.Finding{}, true
+	odd.Findings[0].Message = "bad \ufffd" // JSON is text
+	want := []Entry{{1, 0, first}, {2, 0, odd}, {3, 0, empty}, {4, 1, duplicate}}
+	if diff := cmp.Diff(want, list(t, j, Filter{Oldest: true})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFilters(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	for n := range 6 {
+		d := sample(n)
+		switch n {
+		case 1:
+			d.Event = owox.RunSuccessful
+		case 2:
+			d.Note = "refused"
+		case 3:
+			d.IsTest = true
+		case 4:
+			d.DataMartID = "other"
+		}
+		if _, err := j.Keep(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		filter Filter
+		want   []int64
+	}{
+		"all, newest first": {Filter{}, []int64{6, 5, 4, 3, 2, 1}},
+		"limit":             {Filter{Limit: 2}, []int64{6, 5}},
+		"oldest":            {Filter{Limit: 2, Oldest: true}, []int64{1, 2}},
+		"event":             {Filter{Event: owox.RunSuccessful}, []int64{2}},
+		"invalid":           {Filter{Invalid: true}, []int64{3}},
+		"test":              {Filter{Test: true}, []int64{4}},
+		"data mart by id":   {Filter{DataMart: "other"}, []int64{5}},
+		"by title":          {Filter{DataMart: "Sales Report", Limit: 1}, []int64{6}},
+		"since":             {Filter{Since: start.Add(4 * time.Second)}, []int64{6, 5}},
+		"until":             {Filter{Until: start.Add(2 * time.Second)}, []int64{2, 1}},
+		"id":                {Filter{ID: "00000003"}, []int64{4}},
+		"nothing":           {Filter{ID: "%"}, nil},
+	} {
+		if diff := cmp.Diff(tt.want, sequences(list(t, j, tt.filter))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAttempts(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	sequence, err := j.Keep(sample(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []delivery.Attempt{
+		{URL: "http://a/", Failure: &delivery.Failure{Error: "refused"}},
+		{URL: "http://a/", Status: 200, Duration: 1500 * time.Microsecond},
+	} {
+		if err := j.KeepAttempt(sequence, start, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := j.Attempts(context.Background(), sequence)
+	want := []Attempt{{At: start, URL: "http://a/", Error: "refused"}, {At: start, URL: "http://a/", OK: true, Status: 200, Duration: 1500 * time.Microsecond}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if err := j.KeepAttempt(99, start, delivery.Attempt{}); err == nil {
+		t.Error("an attempt at nothing was kept")
+	}
+}
+
+func TestManyWritersShareCommits(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	// Two journals on one file stand for two processes.
+	journals := []*Journal{open(t, file, 0), open(t, file, 0)}
+	const each = 200
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for n := range each {
+				if _, err := journals[i%2].Keep(sample(i*each + n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	entries := list(t, journals[0], Filter{Oldest: true})
+	seen := map[string]bool{}
+	for i, e := range entries {
+		if e.Sequence != int64(i+1) || seen[e.ID] || !bytes.Equal(e.Body, sample(0).Body) {
+			t.Fatalf("entry %d is %d, %s", i, e.Sequence, e.ID)
+		}
+		seen[e.ID] = true
+	}
+	if len(entries) != 8*each {
+		t.Errorf("%d entries, want %d", len(entries), 8*each)
+	}
+}
+
+func TestWhatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	rubbish := filepath.Join(dir, "rubbish.db")
+	if err := os.WriteFile(rubbish, bytes.Repeat([]byte("no database"), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newer := filepath.Join(dir, "newer.db")
+	j := open(t, newer, 0)
+	if _, err := j.writer.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		file string
+		want error
+	}{
+		"missing": {filepath.Join(dir, "missing.db"), ErrMissing},
+		"rubbish": {rubbish, ErrCorrupt},
+		"newer":   {newer, ErrNewer},
+		"folder":  {dir, ErrNoAccess},
+	} {
+		if _, err := OpenExisting(context.Background(), tt.file); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+func TestDamagedPagesAreSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, file, 0)
+	for n := range 300 {
+		if _, err := j.Keep(sample(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 3 * 4096; i < len(content); i++ {
+		content[i] = 0xa5
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, err = Open(context.Background(), file, 0)
+	if err == nil {
+		for _, err = range j.List(context.Background(), Filter{}) {
+			if err != nil {
+				break
+			}
+		}
+		_ = j.Close() // what is damaged need not close well
+	}
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("%v, want %v", err, ErrCorrupt)
+	}
+}
+
+// A database may have no more than so many pages: that is how SQLite says a
+// full disk, without one.
+func TestFullDiskIsSaidAndGotOver(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	pages := func(n int) {
+		t.Helper()
+		if _, err := j.writer.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages(30)
+	kept := 0
+	var err error
+	for ; err == nil && kept < 1000; kept++ {
+		_, err = j.Keep(sample(kept))
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("after %d deliveries: %v, want %v", kept, err, ErrFull)
+	}
+	kept-- // the last one was refused
+	pages(1_000_000)
+	if _, err := j.Keep(sample(5000)); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(list(t, j, Filter{})); got != kept+1 {
+		t.Errorf("%d entries, want %d", got, kept+1)
+	}
+}
+
+func TestReadOnlyIsSaid(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	if _, err := j.writer.Exec("PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Keep(sample(1)); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("%v, want %v", err, ErrReadOnly)
+	}
+}
+
+func TestPruneBesideLoad(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j, other := open(t, file, 100), open(t, file, 0)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for n := range 600 {
+				if _, err := j.Keep(sample(i*600 + n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 20 {
+			if _, err := other.Prune(context.Background(), 300, time.Time{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
+	if _, err := other.Prune(context.Background(), 100, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	entries := list(t, j, Filter{})
+	if len(entries) != 100 || entries[0].Sequence != 2400 || entries[99].Sequence != 2301 {
+		t.Errorf("%d entries from %d", len(entries), entries[0].Sequence)
+	}
+	deleted, err := other.Prune(context.Background(), 0, time.Now().Add(time.Hour))
+	if err != nil || deleted != 100 || len(list(t, j, Filter{})) != 0 {
+		t.Errorf("deleted %d, %v", deleted, err)
+	}
+}
+
+func TestClosedJournalRefuses(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	if err := errors.Join(j.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Keep(sample(1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v, want %v", err, ErrClosed)
+	}
+}
+
+// BenchmarkWriter measures group commit beside one transaction per delivery.
+func BenchmarkWriter(b *testing.B) {
+	b.Run("group", func(b *testing.B) {
+		j := open(b, filepath.Join(b.TempDir(), "journal.db"), 0)
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := j.Keep(sample(1)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+	b.Run("one-transaction-each", func(b *testing.B) {
+		j := open(b, filepath.Join(b.TempDir(), "journal.db"), 0)
+		row, err := newRow(sample(1))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				var sequence int64
+				if err := j.writer.QueryRow(insertDelivery, row...).Scan(&sequence); err != nil && !errors.Is(err, sql.ErrNoRows) {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
