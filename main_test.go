@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,12 +28,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -55,6 +60,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			// The user's own configuration and proxy are none of a test's business.
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
+			env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
 			env.Setenv("NO_PROXY", "*")
 			env.Values["running"] = map[string]*background{}
 			return nil
@@ -88,7 +94,7 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	b := &background{cmd: exec.Command(program, args[2:]...), drained: make(chan struct{})}
 	b.cmd.Dir = ts.Getenv("WORK")
-	b.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"), "TZ=UTC")
+	b.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"), "TZ=UTC")
 	b.cmd.Stderr = &b.errOut
 	stdout, err := b.cmd.StdoutPipe()
 	ts.Check(err)
@@ -260,7 +266,7 @@ func program(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader) {
 	}
 	cmd = exec.Command(path, args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+cmd.Dir, "NO_PROXY=*")
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+cmd.Dir, "XDG_STATE_HOME="+cmd.Dir, "NO_PROXY=*")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -428,6 +434,7 @@ func TestReadme(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
+	t.Setenv("XDG_STATE_HOME", dir)
 	blocks := regexp.MustCompile("(?ms)^<!-- (run|file): ?(.*?) ?-->\\n```\\w+\\n(.*?)^```$").FindAllStringSubmatch(strings.ReplaceAll(string(readme), "<!-- run -->", "<!-- run: -->"), -1)
 	if len(blocks) < 10 {
 		t.Fatalf("only %d blocks are marked", len(blocks))
@@ -500,5 +507,103 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 	interrupt(t, cmd, 0)
 	if got := errOut.String(); !regexp.MustCompile(`nobody reads the output: 80 deliveries, .* \d\d lines left out`).MatchString(got) {
 		t.Errorf("standard error: %s", got)
+	}
+}
+
+// kept is what a client knows: the ids that were answered with 2xx.
+type kept struct {
+	mu     sync.Mutex
+	bodies map[string][]byte
+}
+
+// post delivers until the receiver is gone, and notes what was answered with
+// 2xx.
+func (k *kept) post(url string) {
+	client := http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	defer client.CloseIdleConnections()
+	for {
+		id := uuid.NewString()
+		body := []byte(fmt.Sprintf(`{"id":%q,"n":"%s"}`, id, strings.Repeat("x", len(id)*int(id[0]))))
+		response, err := client.Post(url, "application/json", bytes.NewReader(body))
+		if err != nil {
+			return
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close() // it was read
+		if err == nil && response.StatusCode == http.StatusOK {
+			k.mu.Lock()
+			k.bodies[id] = body
+			k.mu.Unlock()
+		}
+	}
+}
+
+// TestKilledListenLosesNothing kills receivers at random moments: what was
+// answered with 2xx is in the journal, byte for byte.
+func TestKilledListenLosesNothing(t *testing.T) {
+	for _, listeners := range []int{1, 2} {
+		t.Run(fmt.Sprintf("%d listeners on one file", listeners), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "journal.db")
+			k := &kept{bodies: map[string][]byte{}}
+			for range 20 {
+				killRound(t, file, listeners, k)
+			}
+			j, err := journal.OpenExisting(t.Context(), file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close() //nolint:errcheck // only read
+			found := map[string][]byte{}
+			for entry, err := range j.List(t.Context(), journal.Filter{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[entry.ID] = entry.Body
+			}
+			for id, body := range k.bodies {
+				if !bytes.Equal(found[id], body) {
+					t.Errorf("delivery %s was answered with 2xx, but %d of its %d bytes are in the journal", id, len(found[id]), len(body))
+				}
+			}
+			if len(k.bodies) < 20 {
+				t.Errorf("only %d deliveries were answered: that says little", len(k.bodies))
+			}
+			t.Logf("%d answered with 2xx, %d in the journal", len(k.bodies), len(found))
+		})
+	}
+}
+
+// killRound starts receivers, loads them from eight connections each, and kills
+// them after a moment.
+func killRound(t *testing.T, file string, listeners int, k *kept) {
+	t.Helper()
+	var clients sync.WaitGroup
+	var commands []*exec.Cmd
+	for range listeners {
+		cmd, out := program(t, "listen", "--addr", "127.0.0.1:0", "-o", "json", "--accept-all", "--keep", "0", "--journal", file)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		commands = append(commands, cmd)
+		line, err := out.ReadBytes('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		var listening struct{ URL string }
+		if err := json.Unmarshal(line, &listening); err != nil {
+			t.Fatal(err)
+		}
+		clients.Go(func() { _, _ = io.Copy(io.Discard, out) }) // ends with the program
+		for range 8 {
+			clients.Go(func() { k.post(listening.URL) })
+		}
+	}
+	time.Sleep(time.Duration(mathrand.IntN(150)) * time.Millisecond)
+	for _, cmd := range commands {
+		_ = cmd.Process.Kill() // the moment of truth
+	}
+	clients.Wait()
+	for _, cmd := range commands {
+		_ = cmd.Wait() // killed
 	}
 }

@@ -46,7 +46,7 @@ var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
 	"header", "timeout", "attempts", "follow-redirects", "insecure", "ca-cert",
 	"addr", "path", "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
-	"strict", "rule", "max-body",
+	"strict", "rule", "max-body", "journal",
 }
 
 // notConfigured marks a flag that has the name of a key but another meaning.
@@ -195,10 +195,19 @@ func (c *config) apply(running *cobra.Command) error {
 	}
 	root := running.Root()
 	root.PersistentFlags().VisitAll(set)
-	for _, command := range root.Commands() {
+	for _, command := range allCommands(root) {
 		command.LocalFlags().VisitAll(set)
 	}
 	return failed
+}
+
+// allCommands returns the commands below a command, and theirs.
+func allCommands(root *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, command := range root.Commands() {
+		all = append(append(all, command), allCommands(command)...)
+	}
+	return all
 }
 
 // examples of values, for errors about wrong ones.
@@ -363,7 +372,7 @@ func findFlag(root *cobra.Command, name string) *pflag.Flag {
 	if f := root.PersistentFlags().Lookup(name); f != nil {
 		return f
 	}
-	for _, command := range root.Commands() {
+	for _, command := range allCommands(root) {
 		if f := command.LocalFlags().Lookup(name); f != nil {
 			return f
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -25,6 +26,10 @@ import (
 type listenOptions struct {
 	judgeFlags
 	expectFlags
+	journalFlags
+	forwardFlags
+	noJournal  bool
+	keep       int
 	addr       string
 	path       string
 	tlsCert    string
@@ -67,6 +72,9 @@ public tunnel here.`,
   # the same around a test suite, on a port of its own
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
 
+  # pass deliveries on to an application, and answer as it does
+  owoxhook listen --forward-to http://localhost:3000/hook
+
   # rehearse an endpoint that is down twice
   owoxhook listen --respond 500,500,200
 
@@ -93,6 +101,10 @@ public tunnel here.`,
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
 	opts.judgeFlags.bind(cmd)
 	opts.expectFlags.bind(cmd)
+	opts.journalFlags.bind(cmd)
+	opts.forwardFlags.bind(cmd)
+	flags.BoolVar(&opts.noJournal, "no-journal", false, "keep nothing")
+	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
@@ -114,13 +126,28 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.timeout > 0 && !expected.any() && len(command) == 0 {
 		return usagef("--timeout has nothing to wait for: pass --expect or --expect-event too")
 	}
+	if opts.keep < 0 {
+		return usagef("--keep %d: want 0 or more", opts.keep)
+	}
+	forward, err := a.newForwarder(opts.forwardFlags, certificate != nil)
+	if err != nil {
+		return err
+	}
+	defer forward.close()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
 			return err
 		}
 		l := &listening{app: a, opts: opts, reporter: reporter, expected: expected, command: command}
+		if err := l.openJournal(ctx, &options); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer l.closeJournal()
 		options.Received, options.Now = l.received, a.now
+		if forward != nil {
+			forward.journal, options.Forward = l.journal, forward.forward
+		}
 		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, Log: func(line string) {
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
 		}})
@@ -235,8 +262,9 @@ type listening struct {
 	expected *expectations
 	command  []string
 
-	stop   func() // ends the receiver
-	outbox *outbox
+	stop    func() // ends the receiver
+	outbox  *outbox
+	journal *journal.Journal // nil: nothing is kept
 
 	mu                                sync.Mutex
 	total, valid, refused, duplicates int
@@ -250,7 +278,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	l.stop = stop
 	l.outbox = newOutbox(l.reporter.Delivery, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path}); err != nil {
+	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()}); err != nil {
 		_, _, _ = l.outbox.close()
 		return errors.Join(err, listener.Close())
 	}
@@ -328,7 +356,44 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	}
 }
 
+// openJournal has requests kept before they are answered.
+func (l *listening) openJournal(ctx context.Context, options *receiver.Options) error {
+	if l.opts.noJournal {
+		return nil
+	}
+	var err error
+	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), l.opts.keep); err != nil {
+		return journalError(err)
+	}
+	options.Keep = func(d *delivery.Delivery) (err error) {
+		d.Sequence, err = l.journal.Keep(*d)
+		return err
+	}
+	return nil
+}
+
+func (l *listening) closeJournal() {
+	if l.journal == nil {
+		return
+	}
+	if err := l.journal.Close(); err != nil {
+		l.note("listen: %v", err)
+	}
+}
+
+func (l *listening) journalFile() string {
+	if l.journal == nil {
+		return ""
+	}
+	return l.opts.journalPath()
+}
+
 func (l *listening) received(d delivery.Delivery) {
+	if d.Answered == 0 && d.Sequence > 0 {
+		if err := l.journal.KeepAnswer(d.Sequence, 0); err != nil {
+			l.note("listen: %v", err)
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total++

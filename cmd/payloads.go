@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -27,7 +29,7 @@ type input struct {
 const maxHead = 64 << 10
 
 // readInputs tells by its content what a file holds, and calls each for what
-// is in it: a raw HTTP request, a single JSON document, or, where the first
+// is in it: raw HTTP requests, a single JSON document, or, where the first
 // line is a JSON value of its own, a value a line. Nothing longer than the
 // limit is kept in memory.
 func readInputs(r io.Reader, limit int, each func(input) error) error {
@@ -75,8 +77,10 @@ func readLines(lines *lineReader, in input, each func(input) error) error {
 // readDocument hands on everything that is left as one, unless the second line
 // is a value of its own: then only the first line is broken.
 func readDocument(lines *lineReader, first input, each func(input) error) error {
+	if validate.IsHTTP(first.text) {
+		return readRequests(lines, first, each)
+	}
 	first.text = bytes.Clone(first.text)
-	first.isHTTP = validate.IsHTTP(first.text)
 	second, err := lines.next()
 	if errors.Is(err, io.EOF) {
 		return each(first)
@@ -84,7 +88,7 @@ func readDocument(lines *lineReader, first input, each func(input) error) error 
 	if err != nil {
 		return err
 	}
-	if object := bytes.HasPrefix(second.text, []byte("{")); object && !first.isHTTP && isValue(second.text) {
+	if object := bytes.HasPrefix(second.text, []byte("{")); object && isValue(second.text) {
 		second.text = bytes.Clone(second.text)
 		first.text = bytes.TrimRight(first.text, "\r\n")
 		if err := each(first); err != nil {
@@ -93,12 +97,69 @@ func readDocument(lines *lineReader, first input, each func(input) error) error 
 		return readLines(lines, second, each)
 	}
 	first.text = append(first.text, second.text...)
-	rest, err := io.ReadAll(io.LimitReader(lines.r, int64(max(0, lines.limit+maxHead-len(first.text)))))
-	first.text = append(first.text, rest...)
+	return readRest(lines, first, lines.limit, each)
+}
+
+// readRest hands on an input with all that is left of the file.
+func readRest(lines *lineReader, in input, limit int, each func(input) error) error {
+	rest, err := io.ReadAll(io.LimitReader(lines.r, int64(max(0, limit+maxHead-len(in.text)))))
+	in.text = append(in.text, rest...)
 	if err != nil {
 		return err
 	}
-	return each(first)
+	return each(in)
+}
+
+// readRequests hands on raw requests, one behind the other. Where one ends is
+// told by its length; without a length it ends with the file.
+func readRequests(lines *lineReader, line input, each func(input) error) error {
+	for {
+		in := input{isHTTP: true, line: line.line, offset: line.offset}
+		length := -1
+		for len(in.text) < maxHead {
+			in.text = append(in.text, line.text...)
+			if name, value, ok := bytes.Cut(line.text, []byte(":")); ok && strings.EqualFold(string(name), "Content-Length") {
+				if n, err := strconv.Atoi(strings.TrimSpace(string(value))); err == nil {
+					length = n
+				}
+			}
+			if isBlank(line.text) {
+				break
+			}
+			var err error
+			if line, err = lines.next(); errors.Is(err, io.EOF) {
+				return each(in)
+			} else if err != nil {
+				return err
+			}
+		}
+		if length < 0 || length >= lines.limit {
+			return readRest(lines, in, lines.limit, each)
+		}
+		body, err := lines.bytes(length)
+		in.text = append(in.text, body...)
+		if err != nil {
+			return err
+		}
+		// What follows the body belongs to it, unless it is another request.
+		for line, err = lines.next(); err == nil && isBlank(line.text); line, err = lines.next() {
+		}
+		if err == nil && !validate.IsHTTP(line.text) {
+			in.text = append(in.text, line.text...)
+			return readRest(lines, in, lines.limit, each)
+		}
+		next := bytes.Clone(line.text)
+		if eachErr := each(in); eachErr != nil {
+			return eachErr
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		line.text = next
+	}
 }
 
 // lineReader reads lines, with their ends, of which it keeps no more than the
@@ -132,6 +193,18 @@ func (l *lineReader) next() (input, error) {
 	}
 	in.text = text
 	return in, err
+}
+
+// bytes returns the next bytes, or those that are left.
+func (l *lineReader) bytes(n int) ([]byte, error) {
+	text := make([]byte, n)
+	n, err := io.ReadFull(l.r, text)
+	l.offset += n
+	l.line += bytes.Count(text[:n], []byte("\n"))
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return text[:n], err
 }
 
 // open opens a file, or standard input for "-". A read from something that is

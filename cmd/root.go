@@ -41,6 +41,7 @@ and turns both into checks that a script can rely on.`,
 	complete(root, "color", colorModes...)
 	root.AddCommand(
 		newSampleCommand(a), newSendCommand(a), newListenCommand(a), newValidateCommand(a), newCheckCommand(a),
+		newDeliveriesCommand(a), newReplayCommand(a),
 		newEventsCommand(a), newRulesCommand(a), newSchemaCommand(a),
 		newConfigCommand(a), newCompletionCommand(a), newVersionCommand(a),
 	)

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -191,9 +193,13 @@ func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
 	defer file.Close() //nolint:errcheck // only read
 	var whole bytes.Buffer
 	var payloads [][]byte
+	isHTTP := false
 	err = readInputs(io.TeeReader(file, &whole), j.validator.MaxBody(), func(in input) error {
 		if in.isHTTP {
-			return usagef("%s is a raw HTTP request: give --file its body alone", fileName(j.opts.file))
+			isHTTP = true
+			if in, err = bodyOf(in); err != nil {
+				return usagef("%s: %w", fileName(j.opts.file), err)
+			}
 		}
 		payload, err := j.edited(bytes.Clone(in.text))
 		if err != nil {
@@ -209,10 +215,33 @@ func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
 	if err != nil {
 		return nil, inFile(err)
 	}
-	if len(payloads) == 1 && !j.opts.fresh && len(j.opts.edits) == 0 {
+	if len(payloads) == 1 && !isHTTP && !j.opts.fresh && len(j.opts.edits) == 0 {
 		payloads[0] = whole.Bytes() // white space around the payload included
 	}
 	return payloads, nil
+}
+
+// bodyOf cuts a raw request down to its body.
+func bodyOf(in input) (input, error) {
+	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(in.text)))
+	if err != nil {
+		return in, fmt.Errorf("malformed HTTP request: %w", err)
+	}
+	head := len(in.text) - len(in.text[bytes.Index(in.text, []byte("\n"))+1:])
+	for head < len(in.text) {
+		line, _, _ := bytes.Cut(in.text[head:], []byte("\n"))
+		head += len(line) + 1
+		if isBlank(line) {
+			break
+		}
+	}
+	in.line += bytes.Count(in.text[:min(head, len(in.text))], []byte("\n"))
+	in.offset += head
+	in.text = in.text[min(head, len(in.text)):]
+	if n := request.ContentLength; n >= 0 && n < int64(len(in.text)) && request.Header.Get("Content-Length") != "" {
+		in.text = in.text[:n]
+	}
+	return in, nil
 }
 
 // inFile words an error of reading; errors of our own have their words.

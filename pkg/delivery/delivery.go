@@ -25,8 +25,10 @@ type Delivery struct {
 	Cut        bool          // Body is only the beginning of what was sent
 	Duplicate  bool          // an earlier delivery had the same id
 	Findings   []validate.Finding
-	Answered   int    // HTTP status; 0: the sender was gone before the answer
-	Note       string // why it was refused or not judged, or ""
+	Answered   int      // HTTP status; 0: the sender was gone before the answer
+	Note       string   // why it was refused, not judged or not kept, or ""
+	Forwarded  *Attempt // at delivering it to an application; nil: it was not forwarded
+	Sequence   int64    // number in the journal; 0: it was not kept
 }
 
 // Valid reports whether the delivery was judged and found to be without

@@ -19,9 +19,8 @@ import (
 
 // Entry is a delivery in the journal.
 type Entry struct {
-	Sequence    int64
-	DuplicateOf int64 // sequence of the first delivery with the same id; 0: this is it
 	delivery.Delivery
+	DuplicateOf int64 // sequence of the first delivery with the same id; 0: this is it
 }
 
 // Attempt is an attempt to deliver an entry again, or to forward it.
@@ -117,6 +116,9 @@ type Filter struct {
 	ID       string         // beginning of the webhook id
 	Limit    int            // at most; 0: no limit
 	Oldest   bool           // oldest first, instead of newest
+
+	Sequence    int64 // this one; 0: any
+	Undelivered bool  // no attempt at it was a success
 }
 
 func (f Filter) where() (conditions string, args []any) {
@@ -139,6 +141,12 @@ func (f Filter) where() (conditions string, args []any) {
 	}
 	if !f.Until.IsZero() {
 		add("received_at < ?", owox.FormatTimestamp(f.Until))
+	}
+	if f.Sequence != 0 {
+		add("sequence = ?", f.Sequence)
+	}
+	if f.Undelivered {
+		add("NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.delivery = deliveries.sequence AND attempts.ok)")
 	}
 	if f.ID != "" {
 		add("SUBSTR(webhook_id, 1, ?) = ?", len(f.ID), f.ID)
@@ -175,6 +183,33 @@ func (j *Journal) List(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 			yield(Entry{}, failed("read", j.file, explain(err)))
 		}
 	}
+}
+
+// Sequences returns the numbers of the entries that a filter chooses.
+func (j *Journal) Sequences(ctx context.Context, f Filter) ([]int64, error) {
+	conditions, args := f.where()
+	rows, err := j.reader.QueryContext(ctx, "SELECT sequence FROM deliveries WHERE "+conditions+" ORDER BY sequence", args...) //nolint:gosec // conditions are ours
+	if err != nil {
+		return nil, failed("read", j.file, explain(err))
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var sequences []int64
+	for rows.Next() {
+		var sequence int64
+		if err := rows.Scan(&sequence); err != nil {
+			return nil, failed("read", j.file, explain(err))
+		}
+		sequences = append(sequences, sequence)
+	}
+	return sequences, rows.Err()
+}
+
+// Get returns the entry with a number.
+func (j *Journal) Get(ctx context.Context, sequence int64) (Entry, error) {
+	for entry, err := range j.List(ctx, Filter{Sequence: sequence}) {
+		return entry, err
+	}
+	return Entry{}, fmt.Errorf("read journal %s: there is no delivery %d", j.file, sequence)
 }
 
 // Attempts returns the attempts at an entry, oldest first.

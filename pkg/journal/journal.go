@@ -235,10 +235,30 @@ func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
 	return sequence, err
 }
 
-// KeepAttempt writes an attempt to deliver an entry again, or to forward it.
+// KeepAnswer writes what a delivery that is kept already was answered with.
+func (j *Journal) KeepAnswer(sequence int64, status int) error {
+	return j.submit(func(tx *sql.Tx) error { return setAnswered(tx, sequence, status) })
+}
+
+func setAnswered(tx *sql.Tx, sequence int64, status int) error {
+	_, err := tx.Exec("UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
+	return err
+}
+
+// KeepAttempt writes an attempt to deliver an entry again.
 func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
+	return j.submit(func(tx *sql.Tx) error { return j.addAttempt(tx, sequence, at, a) })
+}
+
+// KeepForward writes an attempt to forward an entry, and what the entry is
+// answered with because of it.
+func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, answered int) error {
 	return j.submit(func(tx *sql.Tx) error {
-		_, err := tx.Stmt(j.attempt).Exec(attemptRow(sequence, at, a)...)
-		return err
+		return errors.Join(j.addAttempt(tx, sequence, at, a), setAnswered(tx, sequence, answered))
 	})
+}
+
+func (j *Journal) addAttempt(tx *sql.Tx, sequence int64, at time.Time, a delivery.Attempt) error {
+	_, err := tx.Stmt(j.attempt).Exec(attemptRow(sequence, at, a)...)
+	return err
 }

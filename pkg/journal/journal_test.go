@@ -95,7 +95,10 @@ func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
 	first, duplicate := sample(1), again
 	first.Findings, duplicate.Findings, duplicate.Duplicate = []validate.Finding{}, []validate.Finding{}, true
 	odd.Findings[0].Message = "bad \ufffd" // JSON is text
-	want := []Entry{{1, 0, first}, {2, 0, odd}, {3, 0, empty}, {4, 1, duplicate}}
+	want := []Entry{{first, 0}, {odd, 0}, {empty, 0}, {duplicate, 1}}
+	for i := range want {
+		want[i].Sequence = int64(i + 1)
+	}
 	if diff := cmp.Diff(want, list(t, j, Filter{Oldest: true})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -119,6 +122,12 @@ func TestFilters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := j.KeepAttempt(6, start, delivery.Attempt{}); err != nil { // without failure: a success
+		t.Fatal(err)
+	}
+	if err := j.KeepAnswer(6, 418); err != nil || list(t, j, Filter{Sequence: 6})[0].Answered != 418 {
+		t.Error("the answer was not kept", err)
+	}
 	for name, tt := range map[string]struct {
 		filter Filter
 		want   []int64
@@ -134,6 +143,8 @@ func TestFilters(t *testing.T) {
 		"since":             {Filter{Since: start.Add(4 * time.Second)}, []int64{6, 5}},
 		"until":             {Filter{Until: start.Add(2 * time.Second)}, []int64{2, 1}},
 		"id":                {Filter{ID: "00000003"}, []int64{4}},
+		"sequence":          {Filter{Sequence: 2}, []int64{2}},
+		"undelivered":       {Filter{Undelivered: true}, []int64{5, 4, 3, 2, 1}},
 		"nothing":           {Filter{ID: "%"}, nil},
 	} {
 		if diff := cmp.Diff(tt.want, sequences(list(t, j, tt.filter))); diff != "" {

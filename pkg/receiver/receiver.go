@@ -2,11 +2,13 @@
 // request, has it judged against the contract, and answers; and the server
 // that runs it without trusting its clients.
 //
+// A request is kept before it is answered, where there is something to keep it.
+//
 // Answers are 200 for a delivery without errors, and problem details (RFC 9457)
 // with a status that says why otherwise: 400 and 408 for a body that did not
 // arrive, 403 an address that is not allowed, 404 another path, 405 another
 // method, 413 a body over the limit, 415 a compressed body, 422 findings of
-// severity error.
+// severity error, 503 a request that could not be kept.
 package receiver
 
 import (
@@ -40,9 +42,23 @@ type Options struct {
 	Respond        []int               // statuses to answer judged deliveries with, in turn
 	Delay          time.Duration       // before every answer to a judged delivery
 	Now            func() time.Time    // nil: time.Now
+	// Keep makes a request durable before it is answered, and gives it its
+	// sequence. After an error the answer is 503. nil: nothing is kept.
+	Keep func(*delivery.Delivery) error
+	// Forward passes a delivery on once it was kept, and notes how that went;
+	// its answer is the sender's, unless Respond has one. ok is false when the
+	// delivery is not to be forwarded. nil: nothing is.
+	Forward func(context.Context, *delivery.Delivery) (answer Answer, ok bool)
 	// Received is called for every request, after it was answered, from the
 	// goroutines that serve requests. nil: nobody is told.
 	Received func(delivery.Delivery)
+}
+
+// Answer is what an application answered.
+type Answer struct {
+	Status      int
+	ContentType string
+	Body        []byte
 }
 
 // Receiver is the handler. It may serve several requests at once.
@@ -76,15 +92,43 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	remote := rc.remote(r)
 	d.Remote = remote.String()
-	status := rc.refuse(r, remote, &d)
+	status, final := rc.refuse(r, remote, &d), true
 	if status == 0 {
-		status = rc.judge(w, r, &d)
+		status, final = rc.judge(w, r, &d)
 	}
-	answer(w, d, status)
-	if d.Note != noteHungUp {
-		d.Answered = status
-	}
+	d.Answered = status
+	rc.finish(w, r, &d, final)
 	rc.options.Received(d)
+}
+
+// finish keeps, forwards and answers a request. A final answer is one that
+// neither an application nor a rehearsal changes.
+func (rc *Receiver) finish(w http.ResponseWriter, r *http.Request, d *delivery.Delivery, final bool) {
+	turns := rc.options.Respond
+	rehearsed := !final && len(turns) > 0
+	if rehearsed {
+		d.Answered = turns[(rc.turn.Add(1)-1)%uint64(len(turns))]
+	}
+	if rc.options.Keep != nil {
+		if err := rc.options.Keep(d); err != nil {
+			d.Answered, d.Note = http.StatusServiceUnavailable, "it could not be kept: "+err.Error()
+			answer(w, *d, Answer{})
+			return
+		}
+	}
+	var own Answer
+	if rc.options.Forward != nil && !final {
+		if forwarded, ok := rc.options.Forward(r.Context(), d); ok && !rehearsed {
+			own, d.Answered = forwarded, forwarded.Status
+		}
+	}
+	if !final && !rc.wait(r.Context()) {
+		d.Answered = http.StatusServiceUnavailable // in case somebody reads it after all
+		answer(w, *d, Answer{})
+		d.Answered, d.Note = 0, noteHungUp
+		return
+	}
+	answer(w, *d, own)
 }
 
 // refuse returns the status for a request that is not read at all, or 0.
@@ -103,7 +147,7 @@ func (rc *Receiver) refuse(r *http.Request, remote netip.Addr, d *delivery.Deliv
 }
 
 // judge reads and judges the request and returns the status to answer with.
-func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.Delivery) int {
+func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.Delivery) (status int, final bool) {
 	limit := int64(rc.options.Validator.MaxBody())
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	d.Body = body
@@ -112,13 +156,13 @@ func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.De
 	case errors.As(err, &tooLarge):
 		d.Cut = true
 		d.Note = "the body is larger than the limit of " + strconv.FormatInt(limit, 10) + " bytes"
-		return http.StatusRequestEntityTooLarge
+		return http.StatusRequestEntityTooLarge, true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		d.Cut, d.Note = true, "the body did not arrive in time"
-		return http.StatusRequestTimeout
+		return http.StatusRequestTimeout, true
 	case err != nil:
 		d.Cut, d.Note = true, "the body did not arrive whole: "+err.Error()
-		return http.StatusBadRequest
+		return http.StatusBadRequest, true
 	}
 	d.Identity = owox.Identify(body)
 	d.Findings = rc.options.Validator.Request(r.Method, r.Header, body)
@@ -129,25 +173,17 @@ func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.De
 	return rc.verdict(r, d)
 }
 
-func (rc *Receiver) verdict(r *http.Request, d *delivery.Delivery) int {
+func (rc *Receiver) verdict(r *http.Request, d *delivery.Delivery) (status int, final bool) {
 	_, compressed := validate.Compressed(r.Header)
 	switch {
 	case r.Method != owox.Method:
-		return http.StatusMethodNotAllowed
+		return http.StatusMethodNotAllowed, true
 	case compressed:
-		return http.StatusUnsupportedMediaType
-	}
-	switch {
-	case !rc.wait(r.Context()):
-		d.Note = noteHungUp
-		return http.StatusServiceUnavailable // nobody reads it
-	case len(rc.options.Respond) > 0:
-		turn := rc.turn.Add(1) - 1
-		return rc.options.Respond[turn%uint64(len(rc.options.Respond))]
+		return http.StatusUnsupportedMediaType, true
 	case d.Valid() || rc.options.AcceptAll:
-		return http.StatusOK
+		return http.StatusOK, false
 	default:
-		return http.StatusUnprocessableEntity
+		return http.StatusUnprocessableEntity, false
 	}
 }
 
@@ -173,14 +209,22 @@ const (
 	maxProblems  = 100 // findings in an answer
 )
 
-// answer writes the answer to the wire before it returns.
-func answer(w http.ResponseWriter, d delivery.Delivery, status int) {
+// answer writes the answer to the wire before it returns: an application's
+// own, or ours.
+func answer(w http.ResponseWriter, d delivery.Delivery, own Answer) {
+	status := d.Answered
 	body, contentType := []byte("ok\n"), "text/plain; charset=utf-8"
-	if status < 200 || status > 299 {
+	switch {
+	case own.Status != 0:
+		body, contentType = own.Body, own.ContentType
+	case status < 200 || status > 299:
 		body, contentType = problem(d, status), "application/problem+json"
 	}
 	header := w.Header()
-	header.Set("Content-Type", contentType)
+	header["Content-Type"] = nil // or net/http guesses one
+	if contentType != "" {
+		header.Set("Content-Type", contentType)
+	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	if status == http.StatusMethodNotAllowed {
 		header.Set("Allow", owox.Method)

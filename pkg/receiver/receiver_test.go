@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -219,5 +220,78 @@ func TestAnswerListsAtMostAHundredFindings(t *testing.T) {
 	}
 	if len(problem.Findings) != 100 || problem.Omitted == 0 || problem.Findings[0].Severity == "" {
 		t.Errorf("%d findings, %d omitted", len(problem.Findings), problem.Omitted)
+	}
+}
+
+func TestRequestsAreKeptBeforeTheyAreAnswered(t *testing.T) {
+	var kept []delivery.Delivery
+	var failure error
+	answer := httptest.NewRecorder()
+	options := receiver.Options{Validator: validator(t, validate.Config{MaxBody: len(payload)}), Path: "/", Keep: func(d *delivery.Delivery) error {
+		if answer.Body.Len() > 0 || answer.Flushed {
+			t.Error("answered before it was kept")
+		}
+		d.Sequence = int64(len(kept) + 1)
+		kept = append(kept, *d)
+		return failure
+	}}
+	var got delivery.Delivery
+	options.Received = func(d delivery.Delivery) { got = d }
+	rc := receiver.New(options)
+	serve := func(r *http.Request) int {
+		answer = httptest.NewRecorder()
+		rc.ServeHTTP(answer, r)
+		return answer.Code
+	}
+	large := bytes.Repeat([]byte("x"), 2*len(payload))
+	for i, tt := range []struct {
+		request *http.Request
+		status  int
+	}{
+		{request(payload), 200},
+		{request([]byte("{}")), 422},
+		{request(nil, func(r *http.Request) { r.Method = "PUT" }), 405},
+		{request(payload, func(r *http.Request) { r.URL.Path = "/other" }), 404},
+		{request(large), 413},
+	} {
+		if status := serve(tt.request); status != tt.status || len(kept) != i+1 || kept[i].Answered != tt.status || got.Sequence != int64(i+1) {
+			t.Errorf("request %d: answered %d, kept %+v, sequence %d, want %d", i, status, kept, got.Sequence, tt.status)
+		}
+	}
+	if last := kept[len(kept)-1]; !last.Cut || len(last.Body) != len(payload) {
+		t.Errorf("a body over the limit is kept with %d bytes, cut %v", len(last.Body), last.Cut)
+	}
+	failure = errors.New("the disk is full")
+	if status := serve(request(payload)); status != 503 || got.Valid() || !strings.Contains(got.Note, "the disk is full") || !strings.Contains(answer.Body.String(), "the disk is full") {
+		t.Errorf("what could not be kept was answered %d %s", status, answer.Body)
+	}
+	failure = nil
+	if status := serve(request(payload)); status != 200 {
+		t.Errorf("the next one was answered %d", status)
+	}
+}
+
+func TestApplicationAnswersForTheReceiver(t *testing.T) {
+	app := receiver.Answer{Status: 418, ContentType: "text/x-tea", Body: []byte("short and stout")}
+	forwards := true
+	forward := func(context.Context, *delivery.Delivery) (receiver.Answer, bool) { return app, forwards }
+	serve := func(options receiver.Options, r *http.Request) *httptest.ResponseRecorder {
+		options.Validator, options.Forward = validator(t, validate.Config{}), forward
+		answer := httptest.NewRecorder()
+		receiver.New(options).ServeHTTP(answer, r)
+		return answer
+	}
+	if a := serve(receiver.Options{}, request(payload)); a.Code != 418 || a.Body.String() != "short and stout" || a.Header().Get("Content-Type") != "text/x-tea" {
+		t.Errorf("answered %d %s %v", a.Code, a.Body, a.Header())
+	}
+	if a := serve(receiver.Options{Respond: []int{204}}, request(payload)); a.Code != 204 {
+		t.Errorf("a rehearsal was answered %d", a.Code)
+	}
+	if a := serve(receiver.Options{Path: "/hook"}, request(payload)); a.Code != 404 {
+		t.Errorf("another path was answered %d", a.Code)
+	}
+	forwards = false
+	if a := serve(receiver.Options{}, request(payload)); a.Code != 200 {
+		t.Errorf("what is not forwarded was answered %d", a.Code)
 	}
 }

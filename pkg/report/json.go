@@ -65,10 +65,11 @@ func (j jsonReporter) line(object any) error {
 
 func (j jsonReporter) Listening(l Listening) error {
 	return j.line(struct {
-		Type string `json:"type"`
-		URL  string `json:"url"`
-		Path string `json:"path"`
-	}{"listening", l.URL, l.Path})
+		Type    string `json:"type"`
+		URL     string `json:"url"`
+		Path    string `json:"path"`
+		Journal string `json:"journal"`
+	}{"listening", l.URL, l.Path, l.Journal})
 }
 
 type deliveryJSON struct {
@@ -89,14 +90,22 @@ type deliveryJSON struct {
 	Duplicate  bool               `json:"duplicate"`
 	Findings   []validate.Finding `json:"findings"`
 	Answered   int                `json:"answered"`
+	Forwarded  *forwardedJSON     `json:"forwarded,omitzero"`
 	Note       string             `json:"note,omitzero"`
+	Sequence   int64              `json:"sequence,omitzero"` // in the journal
 }
 
 func (j jsonReporter) Delivery(d delivery.Delivery) error {
 	object := deliveryJSON{
 		Type: "delivery", ID: d.ID, Event: string(d.Event), IsTest: d.IsTest, ReceivedAt: owox.FormatTimestamp(d.ReceivedAt),
 		Remote: d.Remote, Method: d.Method, Path: d.Path, Headers: d.Headers, Cut: d.Cut,
-		Valid: d.Valid(), Duplicate: d.Duplicate, Findings: d.Findings, Answered: d.Answered, Note: d.Note,
+		Valid: d.Valid(), Duplicate: d.Duplicate, Findings: d.Findings, Answered: d.Answered, Note: d.Note, Sequence: d.Sequence,
+	}
+	if f := d.Forwarded; f != nil {
+		object.Forwarded = &forwardedJSON{URL: f.URL, OK: f.OK(), Status: f.Status, DurationMS: milliseconds(f.Duration)}
+		if f.Failure != nil {
+			object.Forwarded.Error, object.Forwarded.Hint = f.Failure.Error, f.Failure.Hint
+		}
 	}
 	body := jsontext.Value(d.Body)
 	switch {
@@ -110,6 +119,15 @@ func (j jsonReporter) Delivery(d delivery.Delivery) error {
 		}
 	}
 	return j.line(object)
+}
+
+type forwardedJSON struct {
+	URL        string  `json:"url"`
+	OK         bool    `json:"ok"`
+	Status     int     `json:"status,omitzero"`
+	DurationMS float64 `json:"durationMs"`
+	Error      string  `json:"error,omitzero"`
+	Hint       string  `json:"hint,omitzero"`
 }
 
 // orderedHeaders is an object in the order of the list. Values of the same

@@ -42,8 +42,9 @@ type File struct {
 
 // Listening says that a receiver is ready.
 type Listening struct {
-	URL  string // with the real port
-	Path string
+	URL     string // with the real port
+	Path    string
+	Journal string // the file that keeps deliveries; "": none does
 }
 
 // Summary is the last word of a command that judged several things.

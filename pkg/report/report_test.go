@@ -124,7 +124,7 @@ func TestJSONObjects(t *testing.T) {
 	}{
 		{
 			"listening", func(r report.Reporter) error { return r.Listening(report.Listening{URL: "http://x/", Path: "/"}) },
-			`{"type":"listening","url":"http://x/","path":"/"}`,
+			`{"type":"listening","url":"http://x/","path":"/","journal":""}`,
 		},
 		{"delivery", func(r report.Reporter) error {
 			return r.Delivery(received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() }))

@@ -73,11 +73,31 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 	for _, f := range d.Findings {
 		fmt.Fprintf(&out, "    %s\n", t.finding(f))
 	}
+	if d.Forwarded != nil {
+		t.forwarded(&out, d)
+	}
 	if t.verbose {
 		t.dimmed(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
 		t.message(&out, d.Headers, d.Body)
 	}
 	return write(t.out, out.String())
+}
+
+// forwarded says how an application took a delivery, and what to do when it
+// did not.
+func (t textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
+	a := d.Forwarded
+	fmt.Fprintf(out, "    forwarded to %s  %s  %v\n", Escape(a.URL), t.status(a.Status), round(a.Duration))
+	if a.Failure == nil {
+		return
+	}
+	fmt.Fprintf(out, "    %s\n", t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
+	if len(a.Body) > 0 {
+		indented(out, beginning(a.Body))
+	}
+	if d.Sequence > 0 {
+		fmt.Fprintf(out, "    to send it again: owoxhook replay %d --to %s\n", d.Sequence, Escape(a.URL))
+	}
 }
 
 // message adds headers and body below a line.

@@ -1,0 +1,313 @@
+package cmd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/report"
+)
+
+func newDeliveriesCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deliveries",
+		Short: "Look into the journal: list, show, export and prune deliveries",
+		Long: `Look into the journal of deliveries that listen keeps.
+
+A delivery is named by the beginning of its id, by its number in the journal,
+or, the newest one, by the word latest.`,
+		Example: `  owoxhook deliveries list --invalid --since 2h
+  owoxhook deliveries show latest
+  owoxhook deliveries export --event failed > failed.ndjson
+  owoxhook deliveries prune --older-than 30d`,
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDeliveriesListCommand(a), newDeliveriesShowCommand(a), newDeliveriesExportCommand(a), newDeliveriesPruneCommand(a))
+	return cmd
+}
+
+type deliveriesOptions struct {
+	journalFlags
+	filterFlags
+	limit     int
+	format    string
+	olderThan string
+	keep      int
+}
+
+func newDeliveriesListCommand(a *app) *cobra.Command {
+	opts := deliveriesOptions{}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, newest first",
+		Example: `  owoxhook deliveries list
+  owoxhook deliveries list --event failed --data-mart "Sales Report" --since 2026-01-31 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDeliveriesList(cmd.Context(), a, opts) },
+	}
+	opts.journalFlags.bind(cmd)
+	opts.filterFlags.bind(cmd)
+	cmd.Flags().IntVarP(&opts.limit, "limit", "n", 30, "list at most `N`; 0 lists all")
+	return cmd
+}
+
+func runDeliveriesList(ctx context.Context, a *app, opts deliveriesOptions) error {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
+	filter, err := opts.filter(a)
+	if err != nil {
+		return err
+	}
+	filter.Limit = opts.limit
+	return opts.withJournal(ctx, func(j *journal.Journal) error {
+		reporter, _, err := a.reporter(report.Options{})
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+		count := 0
+		for entry, err := range j.List(ctx, filter) {
+			if err != nil {
+				return err
+			}
+			count++
+			if asJSON {
+				err = reporter.Delivery(entry.Delivery)
+			} else {
+				_, err = fmt.Fprintln(table, listLine(entry))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if count == 0 {
+			a.note("no deliveries")
+		}
+		return table.Flush()
+	})
+}
+
+func listLine(e journal.Entry) string {
+	marks := []string{}
+	for _, mark := range []struct {
+		word string
+		set  bool
+	}{{"test", e.IsTest}, {"duplicate", e.DuplicateOf != 0}, {"invalid", !e.Valid() && e.Note == ""}, {"refused", e.Note != ""}} {
+		if mark.set {
+			marks = append(marks, mark.word)
+		}
+	}
+	words := []string{
+		fmt.Sprint(e.Sequence), e.ReceivedAt.Local().Format(time.DateTime), fmt.Sprint(e.Answered), dash(e.Event.Short()), dash(e.ID), dash(strings.Join(marks, ",")), dash(e.Title),
+	}
+	for i, word := range words {
+		words[i] = report.Escape(word)
+	}
+	return strings.Join(words, "\t")
+}
+
+func dash(word string) string {
+	if word == "" {
+		return "-"
+	}
+	return word
+}
+
+func newDeliveriesShowCommand(a *app) *cobra.Command {
+	opts := deliveriesOptions{}
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a delivery: request, headers, body, findings, attempts",
+		Example: `  owoxhook deliveries show latest
+  owoxhook deliveries show 3f0c -o json`,
+		Args:              atMost(1, "one delivery"),
+		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("no delivery named: give the beginning of its id, its number, or %s", latest)
+			}
+			return runDeliveriesShow(cmd.Context(), a, opts, args[0])
+		},
+	}
+	opts.journalFlags.bind(cmd)
+	return cmd
+}
+
+func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word string) error {
+	if _, err := a.wantsJSON(); err != nil {
+		return err
+	}
+	return opts.withJournal(ctx, func(j *journal.Journal) error {
+		entry, err := find(ctx, j, word)
+		if err != nil {
+			return err
+		}
+		attempts, err := j.Attempts(ctx, entry.Sequence)
+		if err != nil {
+			return err
+		}
+		reporter, _, err := a.reporter(report.Options{Verbose: true})
+		if err != nil {
+			return err
+		}
+		if err := reporter.Delivery(entry.Delivery); err != nil {
+			return err
+		}
+		brief, _, err := a.reporter(report.Options{})
+		if err != nil {
+			return err
+		}
+		for i, attempt := range attempts {
+			if err := brief.Attempt(asAttempt(entry.Delivery, attempt, i+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func asAttempt(d delivery.Delivery, a journal.Attempt, number int) delivery.Attempt {
+	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: a.URL, Number: number, Status: a.Status, Duration: a.Duration}
+	if !a.OK {
+		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: a.Error}
+	}
+	return attempt
+}
+
+var exportFormats = []string{"ndjson", "http"}
+
+func newDeliveriesExportCommand(a *app) *cobra.Command {
+	opts := deliveriesOptions{}
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Print deliveries, oldest first, for validate and send --file",
+		Example: `  owoxhook deliveries export --invalid > invalid.ndjson
+  owoxhook deliveries export --format http | owoxhook validate`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDeliveriesExport(cmd.Context(), a, opts) },
+	}
+	opts.journalFlags.bind(cmd)
+	opts.filterFlags.bind(cmd)
+	cmd.Flags().StringVar(&opts.format, "format", exportFormats[0], "`FORMAT`: ndjson (the payloads, one a line) or http (whole requests)")
+	complete(cmd, "format", exportFormats...)
+	return cmd
+}
+
+func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) error {
+	if !slices.Contains(exportFormats, opts.format) {
+		return usagef("unknown export format %q%s", opts.format, oneOf(opts.format, exportFormats))
+	}
+	filter, err := opts.filter(a)
+	if err != nil {
+		return err
+	}
+	filter.Oldest = true
+	return opts.withJournal(ctx, func(j *journal.Journal) error {
+		out := bufio.NewWriter(a.out)
+		left := 0
+		for entry, err := range j.List(ctx, filter) {
+			if err != nil {
+				return err
+			}
+			text := rawRequest(entry.Delivery)
+			if opts.format == exportFormats[0] {
+				if text = payloadLine(entry.Body); text == nil {
+					left++
+					continue
+				}
+			}
+			if _, err := out.Write(text); err != nil {
+				return err
+			}
+		}
+		if left > 0 {
+			a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+		}
+		return out.Flush()
+	})
+}
+
+// payloadLine is a payload on a line of its own: its bytes, unless it has line
+// breaks between its tokens; nil for what is no JSON.
+func payloadLine(body []byte) []byte {
+	if !isValue(body) {
+		return nil
+	}
+	line := bytes.TrimSpace(body)
+	if bytes.ContainsAny(line, "\r\n") {
+		compact := jsontext.Value(bytes.Clone(line))
+		if err := compact.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)); err != nil {
+			return nil
+		}
+		line = compact
+	}
+	return append(bytes.Clone(line), '\n')
+}
+
+// rawRequest is a delivery as it came, as far as the journal knows. What was
+// chunked has a length.
+func rawRequest(d delivery.Delivery) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", d.Method, d.Path)
+	for _, h := range d.Headers {
+		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
+			fmt.Fprintf(&out, "%s: %s\r\n", h.Name, h.Value)
+		}
+	}
+	fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", len(d.Body))
+	out.Write(d.Body)
+	out.WriteString("\r\n")
+	return out.Bytes()
+}
+
+func newDeliveriesPruneCommand(a *app) *cobra.Command {
+	opts := deliveriesOptions{}
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Delete old deliveries",
+		Example: `  owoxhook deliveries prune --older-than 30d
+  owoxhook deliveries prune --keep 1000`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			byAge, byCount := cmd.Flags().Changed("older-than"), cmd.Flags().Changed("keep")
+			if byAge == byCount {
+				return usagef("say what to delete: either --older-than, such as 30d, or --keep with the number of deliveries to keep")
+			}
+			return runDeliveriesPrune(cmd.Context(), a, opts, byAge)
+		},
+	}
+	opts.journalFlags.bind(cmd)
+	cmd.Flags().StringVar(&opts.olderThan, "older-than", "", "delete what was received longer ago than this, such as 30d or 12h, or before this `DATE`")
+	cmd.Flags().IntVar(&opts.keep, "keep", 0, "delete all but the newest `N`")
+	return cmd
+}
+
+func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byAge bool) error {
+	var before time.Time
+	var err error
+	if byAge {
+		if before, err = parseSince(opts.olderThan, a.now()); err != nil {
+			return usagef("--older-than %w", err)
+		}
+	} else if opts.keep < 0 {
+		return usagef("--keep %d: want 0 or more", opts.keep)
+	}
+	return opts.withJournal(ctx, func(j *journal.Journal) error {
+		deleted, err := j.Prune(ctx, opts.keep, before)
+		a.note("%s deleted", plural(int(deleted), "delivery", "deliveries"))
+		return err
+	})
+}

@@ -1,0 +1,136 @@
+package cmd
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+)
+
+// forwardFlags say where deliveries go on to.
+type forwardFlags struct {
+	to      string
+	headers []string
+	invalid bool
+}
+
+func (f *forwardFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.to, "forward-to", "", "deliver to the application at this `URL`, and answer as it does")
+	flags.StringArrayVar(&f.headers, "forward-header", nil, "set a header of what is forwarded: `'NAME: VALUE'`")
+	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
+}
+
+// forwarder passes deliveries on to an application.
+type forwarder struct {
+	app     *app
+	to      *url.URL
+	headers []owox.Header
+	invalid bool
+	proto   string
+	sender  *sender.Sender
+	journal *journal.Journal // nil: nothing is kept
+}
+
+// newForwarder returns nil where nothing is to be forwarded.
+func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
+	if flags.to == "" {
+		if len(flags.headers) > 0 || flags.invalid {
+			return nil, usagef("--forward-header and --forward-invalid go with --forward-to: say where to")
+		}
+		return nil, nil //nolint:nilnil // nothing to forward is not an error
+	}
+	to, err := a.resolveEndpoint([]string{flags.to})
+	if err != nil {
+		return nil, err
+	}
+	headers, err := parseHeaders(flags.headers)
+	if err != nil {
+		return nil, err
+	}
+	proto := "http"
+	if secure {
+		proto = "https"
+	}
+	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(sender.Options{Proxy: http.ProxyFromEnvironment})}, nil
+}
+
+func (f *forwarder) close() {
+	if f != nil {
+		f.sender.Close()
+	}
+}
+
+// forward delivers to the application and returns its answer: 502 when it
+// cannot be reached, 504 when it is too slow. The outcome is kept after it.
+func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver.Answer, bool) {
+	if !d.Valid() && !f.invalid {
+		return receiver.Answer{}, false
+	}
+	request := resend(f.to, *d)
+	request = request.WithHeader(owox.Header{Name: "X-Forwarded-For", Value: strings.TrimPrefix(header(d.Headers, "X-Forwarded-For")+", "+d.Remote, ", ")})
+	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Proto", Value: f.proto})
+	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: header(d.Headers, "Host")})
+	for _, h := range f.headers {
+		request = request.WithHeader(h)
+	}
+	at := f.app.now()
+	attempt := f.sender.Deliver(ctx, request, nil).Last()
+	d.Forwarded = &attempt
+	answer := receiver.Answer{Status: attempt.Status, ContentType: header(attempt.Headers, "Content-Type"), Body: attempt.Body}
+	switch {
+	case attempt.Failure != nil && attempt.Failure.Kind == delivery.TimedOut:
+		answer = ownAnswer(http.StatusGatewayTimeout, attempt)
+	case attempt.Status == 0 || attempt.Failure != nil && attempt.Failure.Kind == delivery.Reset:
+		answer = ownAnswer(http.StatusBadGateway, attempt)
+	}
+	if f.journal != nil {
+		if err := f.journal.KeepForward(d.Sequence, at, attempt, answer.Status); err != nil {
+			f.app.note("listen: %v", journalError(err))
+		}
+	}
+	return answer, true
+}
+
+func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
+	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
+}
+
+func header(headers []owox.Header, name string) string {
+	i := slices.IndexFunc(headers, func(h owox.Header) bool { return strings.EqualFold(h.Name, name) })
+	if i < 0 {
+		return ""
+	}
+	return headers[i].Value
+}
+
+// perConnection are headers that belong to a connection, not to a delivery.
+var perConnection = []string{
+	"Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	"Content-Length", "Expect",
+}
+
+// resend makes the request that delivers a received delivery again: the same
+// bytes and headers, and the query strings of both URLs.
+func resend(to *url.URL, d delivery.Delivery) sender.Request {
+	target := *to
+	if _, query, ok := strings.Cut(d.Path, "?"); ok && query != "" {
+		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query, "&")
+	}
+	request := sender.Request{Method: d.Method, URL: &target, Body: d.Body}
+	for _, h := range d.Headers {
+		if !slices.ContainsFunc(perConnection, func(name string) bool { return strings.EqualFold(name, h.Name) }) {
+			request.Headers = append(request.Headers, h)
+		}
+	}
+	return request
+}

@@ -1,0 +1,312 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+)
+
+type replayOptions struct {
+	journalFlags
+	filterFlags
+	unanswered  bool
+	to          string
+	headers     []string
+	timeout     time.Duration
+	concurrency int
+	fresh       bool
+	edit        bool
+	dryRun      bool
+	insecure    bool
+	caCert      string
+}
+
+func newReplayCommand(a *app) *cobra.Command {
+	opts := replayOptions{}
+	cmd := &cobra.Command{
+		Use:   "replay [ID...]",
+		Short: "Deliver journal entries again",
+		Long: `Deliver journal entries again, in the order of their arrival: the same bytes,
+the same id and headers, and the query strings of both URLs.
+
+Deliveries are named by the beginning of their id, by their number in the
+journal or by the word latest, or chosen by flags.`,
+		Example: `  # the newest one, to the application on this machine
+  owoxhook replay latest --to http://localhost:3000/hook
+
+  # what the application has not taken yet
+  owoxhook replay --unanswered --to http://localhost:3000/hook
+
+  # what that would be
+  owoxhook replay --since 2h --invalid --dry-run`,
+		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opts.check(cmd, args); err != nil {
+				return err
+			}
+			return runReplay(cmd.Context(), a, opts, args)
+		},
+	}
+	opts.journalFlags.bind(cmd)
+	opts.filterFlags.bind(cmd)
+	a.bindReport(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&opts.unanswered, "unanswered", false, "deliveries that were never forwarded or replayed with success only")
+	flags.StringVar(&opts.to, "to", "", "deliver to this `URL` or @name (default: the configured url)")
+	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
+	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, the whole exchange")
+	flags.IntVarP(&opts.concurrency, "concurrency", "c", 1, "make `N` deliveries at a time")
+	flags.BoolVar(&opts.fresh, "fresh", false, "give payloads a new id and timestamp")
+	flags.BoolVar(&opts.edit, "edit", false, "open each payload in $EDITOR first")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "list what would be delivered, deliver nothing")
+	flags.BoolVar(&opts.insecure, "insecure", false, "accept any TLS certificate")
+	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
+	return cmd
+}
+
+// check refuses flags that make no sense or no sense together.
+func (o replayOptions) check(cmd *cobra.Command, args []string) error {
+	chosen := slices.ContainsFunc([]string{"event", "invalid", "test", "data-mart", "since", "unanswered"}, cmd.Flags().Changed)
+	switch {
+	case len(args) > 0 && chosen:
+		return usagef("deliveries are named by id or chosen by flags, not both: leave out %s", strings.Join(args, " "))
+	case len(args) == 0 && !chosen:
+		return usagef("nothing to replay: name deliveries, such as %s, or choose some, such as with --since 2h", latest)
+	case o.concurrency < 1:
+		return usagef("--concurrency %d: want 1 or more", o.concurrency)
+	case o.edit && o.concurrency > 1:
+		return usagef("--edit opens one payload after the other: leave out --concurrency")
+	case o.timeout <= 0:
+		return usagef("--timeout %v: want more than 0", o.timeout)
+	default:
+		return nil
+	}
+}
+
+func runReplay(ctx context.Context, a *app, opts replayOptions, words []string) error {
+	filter, err := opts.filter(a)
+	if err != nil {
+		return err
+	}
+	filter.Undelivered, filter.Oldest = opts.unanswered, true
+	return opts.withJournal(ctx, func(j *journal.Journal) error {
+		chosen, err := choose(ctx, j, filter, words)
+		if err != nil {
+			return err
+		}
+		if opts.dryRun {
+			return a.listEntries(ctx, j, chosen)
+		}
+		return a.replay(ctx, opts, j, chosen)
+	})
+}
+
+// choose returns the numbers of the entries in the order of their arrival.
+func choose(ctx context.Context, j *journal.Journal, filter journal.Filter, words []string) ([]int64, error) {
+	if len(words) == 0 {
+		return j.Sequences(ctx, filter)
+	}
+	var chosen []int64
+	for _, word := range words {
+		entry, err := find(ctx, j, word)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, entry.Sequence)
+	}
+	slices.Sort(chosen)
+	return slices.Compact(chosen), nil
+}
+
+func (a *app) listEntries(ctx context.Context, j *journal.Journal, chosen []int64) error {
+	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, sequence := range chosen {
+		entry, err := j.Get(ctx, sequence)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(table, listLine(entry)) // Flush tells
+	}
+	a.note("%s would be delivered", plural(len(chosen), "delivery", "deliveries"))
+	return table.Flush()
+}
+
+func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal, chosen []int64) error {
+	var args []string
+	if opts.to != "" {
+		args = []string{opts.to}
+	}
+	to, err := a.resolveEndpoint(args)
+	if err != nil {
+		return err
+	}
+	headers, err := parseHeaders(opts.headers)
+	if err != nil {
+		return err
+	}
+	pool, err := certPool(opts.caCert)
+	if err != nil {
+		return err
+	}
+	s := sender.New(sender.Options{Timeout: opts.timeout, Insecure: opts.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment})
+	defer s.Close()
+	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {
+		r := replay{app: a, opts: opts, journal: j, to: to, headers: headers, sender: s, reporter: reporter}
+		return r.run(ctx, chosen)
+	})
+}
+
+// replay is one run of replay.
+type replay struct {
+	*app
+	opts     replayOptions
+	journal  *journal.Journal
+	to       *url.URL
+	headers  []owox.Header
+	sender   *sender.Sender
+	reporter report.Reporter
+	failed   atomic.Int64
+}
+
+func (r *replay) run(ctx context.Context, chosen []int64) error {
+	group, running := errgroup.WithContext(ctx)
+	group.SetLimit(r.opts.concurrency)
+	for _, sequence := range chosen {
+		if running.Err() != nil {
+			break
+		}
+		group.Go(func() error { return r.deliver(running, sequence) })
+	}
+	err := group.Wait()
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	failed := int(r.failed.Load())
+	err = r.reporter.Summary(report.Summary{
+		{N: len(chosen), Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: len(chosen) - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
+		{N: failed, Name: "failed", One: "failed", Many: "failed"},
+	})
+	if err != nil || failed == 0 {
+		return err
+	}
+	return judgedf("%d of %d not delivered", failed, len(chosen))
+}
+
+// deliver delivers one entry again, and keeps how it went.
+func (r *replay) deliver(ctx context.Context, sequence int64) error {
+	entry, err := r.journal.Get(ctx, sequence)
+	if err != nil {
+		return err
+	}
+	if entry.Cut {
+		r.failed.Add(1)
+		r.note("replay: delivery %d is not sent: the journal has only the beginning of its body", entry.Sequence)
+		return nil
+	}
+	request, err := r.request(ctx, entry.Delivery)
+	if err != nil {
+		return err
+	}
+	at := r.now()
+	attempt := r.sender.Deliver(ctx, request, nil).Last()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !attempt.OK() {
+		r.failed.Add(1)
+	}
+	if err := r.journal.KeepAttempt(entry.Sequence, at, attempt); err != nil {
+		return err
+	}
+	return r.reporter.Attempt(attempt)
+}
+
+func (r *replay) request(ctx context.Context, d delivery.Delivery) (sender.Request, error) {
+	request := resend(r.to, d)
+	var err error
+	if r.opts.fresh {
+		request.Body, err = r.app.fresh(request.Body)
+	}
+	if err == nil && r.opts.edit {
+		request.Body, err = editPayload(ctx, r.app, request.Body)
+	}
+	if err != nil {
+		return request, err
+	}
+	if r.opts.fresh || r.opts.edit {
+		identity := owox.Identify(request.Body)
+		for name, value := range map[string]string{owox.HeaderID: identity.ID, owox.HeaderEvent: string(identity.Event)} {
+			if value != "" && request.HasHeader(name) {
+				request = request.WithHeader(owox.Header{Name: name, Value: value})
+			}
+		}
+	}
+	for _, h := range r.headers {
+		request = request.WithHeader(h)
+	}
+	return request, nil
+}
+
+// editPayload opens a payload in the user's editor, indented, and returns what
+// was saved, compact again. One that was not changed keeps its bytes.
+func editPayload(ctx context.Context, a *app, payload []byte) ([]byte, error) {
+	editor := strings.Fields(os.Getenv("VISUAL"))
+	if len(editor) == 0 {
+		editor = strings.Fields(os.Getenv("EDITOR"))
+	}
+	if len(editor) == 0 {
+		return nil, usagef("--edit needs an editor: set EDITOR to the name of one")
+	}
+	file, err := os.CreateTemp("", "owoxhook-*.json")
+	if err != nil {
+		return nil, writeError(err)
+	}
+	defer os.Remove(file.Name()) //nolint:errcheck // the system's business then
+	shown := []byte(owox.Indent(payload))
+	if _, err := file.Write(shown); err != nil {
+		return nil, writeError(err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, writeError(err)
+	}
+	command := exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...) //nolint:gosec // running the user's editor is the job
+	command.Stdin, command.Stdout, command.Stderr = a.in, a.out, a.err
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("editor %s: %w: nothing was sent", editor[0], err)
+	}
+	edited, err := os.ReadFile(file.Name())
+	if err != nil {
+		return nil, readError(err)
+	}
+	if bytes.Equal(edited, shown) {
+		return payload, nil
+	}
+	compact := jsontext.Value(bytes.Clone(edited))
+	if err := compact.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)); err != nil {
+		return edited, nil //nolint:nilerr // what is no JSON is sent as it was saved
+	}
+	return compact, nil
+}
