@@ -110,7 +110,7 @@ func parseAge(text string) (time.Duration, error) {
 	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(text, unit); ok {
 			n, err := strconv.ParseUint(number, 10, 16)
-			return time.Duration(n) * length, err //nolint:gosec // 16 bits fit
+			return time.Duration(n) * length, err
 		}
 	}
 	age, err := time.ParseDuration(text)

@@ -142,7 +142,9 @@ func readRequests(lines *lineReader, line input, each func(input) error) error {
 			return err
 		}
 		// What follows the body belongs to it, unless it is another request.
-		for line, err = lines.next(); err == nil && isBlank(line.text); line, err = lines.next() {
+		line, err = lines.next()
+		for err == nil && isBlank(line.text) {
+			line, err = lines.next()
 		}
 		if err == nil && !validate.IsHTTP(line.text) {
 			in.text = append(in.text, line.text...)

@@ -248,7 +248,7 @@ func (r *replay) request(ctx context.Context, d delivery.Delivery) (sender.Reque
 	request := resend(r.to, d)
 	var err error
 	if r.opts.fresh {
-		request.Body, err = r.app.fresh(request.Body)
+		request.Body, err = r.fresh(request.Body)
 	}
 	if err == nil && r.opts.edit {
 		request.Body, err = editPayload(ctx, r.app, request.Body)
@@ -306,7 +306,7 @@ func editPayload(ctx context.Context, a *app, payload []byte) ([]byte, error) {
 	}
 	compact := jsontext.Value(bytes.Clone(edited))
 	if err := compact.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)); err != nil {
-		return edited, nil //nolint:nilerr // what is no JSON is sent as it was saved
+		return edited, nil // what is no JSON is sent as it was saved
 	}
 	return compact, nil
 }

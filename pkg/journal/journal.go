@@ -53,7 +53,7 @@ type Journal struct {
 
 // job is something to write, in the same commit as what waits beside it.
 type job struct {
-	do   func(*sql.Tx) error
+	do   func(context.Context, *sql.Tx) error
 	done chan error
 }
 
@@ -87,18 +87,18 @@ func Open(ctx context.Context, file string, keep int) (*Journal, error) {
 		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
 	}
 	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, queue: make(chan *job, maxWait), ended: make(chan struct{})}
-	if err := j.prepare(); err != nil {
+	if err := j.prepare(ctx); err != nil {
 		return nil, errors.Join(failed("open", file, explain(err)), reader.Close(), writer.Close())
 	}
-	go j.write()
+	go j.write(context.WithoutCancel(ctx)) // until it is closed
 	return j, nil
 }
 
-func (j *Journal) prepare() (err error) {
-	if j.insertion, err = j.writer.Prepare(insertDelivery); err != nil {
+func (j *Journal) prepare(ctx context.Context) (err error) {
+	if j.insertion, err = j.writer.PrepareContext(ctx, insertDelivery); err != nil {
 		return err
 	}
-	j.attempt, err = j.writer.Prepare(insertAttempt)
+	j.attempt, err = j.writer.PrepareContext(ctx, insertAttempt)
 	return err
 }
 
@@ -163,7 +163,7 @@ func (j *Journal) Close() error {
 
 // submit queues something to write and waits for its commit. It does not
 // return before: whoever gave up waiting could not know whether it was kept.
-func (j *Journal) submit(do func(*sql.Tx) error) error {
+func (j *Journal) submit(do func(context.Context, *sql.Tx) error) error {
 	w := &job{do: do, done: make(chan error, 1)}
 	j.mu.RLock()
 	if j.closed {
@@ -176,7 +176,7 @@ func (j *Journal) submit(do func(*sql.Tx) error) error {
 }
 
 // write commits what waits, group by group, and prunes between groups.
-func (j *Journal) write() {
+func (j *Journal) write(ctx context.Context) {
 	defer close(j.ended)
 	group := make([]*job, 0, maxGroup)
 	kept := 0
@@ -192,9 +192,9 @@ func (j *Journal) write() {
 				more = false
 			}
 		}
-		j.commit(group)
+		j.commit(ctx, group)
 		if kept += len(group); j.keep > 0 && kept >= pruneEvery {
-			if deleted, err := j.pruneStep(context.Background(), j.keep, time.Time{}); err != nil || deleted < pruneStep {
+			if deleted, err := j.pruneStep(ctx, j.keep, time.Time{}); err != nil || deleted < pruneStep {
 				kept = 0 // what is wrong is said to the next delivery
 			}
 		}
@@ -202,11 +202,11 @@ func (j *Journal) write() {
 }
 
 // commit writes a group in one transaction and tells everybody how it went.
-func (j *Journal) commit(group []*job) {
-	tx, err := j.writer.Begin()
+func (j *Journal) commit(ctx context.Context, group []*job) {
+	tx, err := j.writer.BeginTx(ctx, nil)
 	for _, w := range group {
 		if err == nil {
-			err = w.do(tx)
+			err = w.do(ctx, tx)
 		}
 	}
 	if err == nil {
@@ -229,36 +229,36 @@ func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = j.submit(func(tx *sql.Tx) error {
-		return tx.Stmt(j.insertion).QueryRow(row...).Scan(&sequence)
+	err = j.submit(func(ctx context.Context, tx *sql.Tx) error {
+		return tx.StmtContext(ctx, j.insertion).QueryRowContext(ctx, row...).Scan(&sequence)
 	})
 	return sequence, err
 }
 
 // KeepAnswer writes what a delivery that is kept already was answered with.
 func (j *Journal) KeepAnswer(sequence int64, status int) error {
-	return j.submit(func(tx *sql.Tx) error { return setAnswered(tx, sequence, status) })
+	return j.submit(func(ctx context.Context, tx *sql.Tx) error { return setAnswered(ctx, tx, sequence, status) })
 }
 
-func setAnswered(tx *sql.Tx, sequence int64, status int) error {
-	_, err := tx.Exec("UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
+func setAnswered(ctx context.Context, tx *sql.Tx, sequence int64, status int) error {
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
 	return err
 }
 
 // KeepAttempt writes an attempt to deliver an entry again.
 func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
-	return j.submit(func(tx *sql.Tx) error { return j.addAttempt(tx, sequence, at, a) })
+	return j.submit(func(ctx context.Context, tx *sql.Tx) error { return j.addAttempt(ctx, tx, sequence, at, a) })
 }
 
 // KeepForward writes an attempt to forward an entry, and what the entry is
 // answered with because of it.
 func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, answered int) error {
-	return j.submit(func(tx *sql.Tx) error {
-		return errors.Join(j.addAttempt(tx, sequence, at, a), setAnswered(tx, sequence, answered))
+	return j.submit(func(ctx context.Context, tx *sql.Tx) error {
+		return errors.Join(j.addAttempt(ctx, tx, sequence, at, a), setAnswered(ctx, tx, sequence, answered))
 	})
 }
 
-func (j *Journal) addAttempt(tx *sql.Tx, sequence int64, at time.Time, a delivery.Attempt) error {
-	_, err := tx.Stmt(j.attempt).Exec(attemptRow(sequence, at, a)...)
+func (j *Journal) addAttempt(ctx context.Context, tx *sql.Tx, sequence int64, at time.Time, a delivery.Attempt) error {
+	_, err := tx.StmtContext(ctx, j.attempt).ExecContext(ctx, attemptRow(sequence, at, a)...)
 	return err
 }
