@@ -1,0 +1,218 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/report"
+)
+
+// listening is one run of listen. It reports and counts deliveries, and knows
+// when it is over.
+type listening struct {
+	*app
+	opts     listenOptions
+	reporter report.Reporter
+	expected *expectations
+	command  []string
+
+	stop    func() // ends the receiver
+	outbox  *outbox
+	journal *journal.Journal // nil: nothing is kept
+
+	mu                                sync.Mutex
+	total, valid, refused, duplicates int
+}
+
+// run receives until the context ends, the output cannot be written, the
+// command has ended, time is up, or it is clear whether expectations are met.
+func (l *listening) run(ctx context.Context, listener net.Listener, server receiver.Server) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	l.stop = stop
+	l.outbox = newOutbox(l.reporter.Delivery, stop)
+	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
+	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()}); err != nil {
+		_, _, _ = l.outbox.close()
+		return errors.Join(err, listener.Close())
+	}
+	if l.onTerminal() && len(l.command) == 0 {
+		l.note("try it: owoxhook send --test %s", address)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(serving, listener) }()
+	verdict := l.wait(ctx, serving, address, served)
+	stop()
+	serveErr := <-served
+	err := l.end(verdict)
+	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
+		return serveErr
+	}
+	return err
+}
+
+// wait returns when listening is over, with what decides before expectations
+// do: a command that failed, or an interrupt.
+func (l *listening) wait(ctx, serving context.Context, address string, served chan error) error {
+	var timeUp <-chan time.Time
+	if l.opts.timeout > 0 {
+		timer := time.NewTimer(l.opts.timeout)
+		defer timer.Stop()
+		timeUp = timer.C
+	}
+	if len(l.command) > 0 {
+		return l.waitForCommand(ctx, serving, address, timeUp)
+	}
+	select {
+	case <-ctx.Done():
+		return errInterrupted
+	case <-timeUp:
+		l.expected.expired = l.opts.timeout
+	case <-serving.Done():
+	case err := <-served:
+		served <- err // run looks at it
+	}
+	return nil
+}
+
+func (l *listening) waitForCommand(ctx, serving context.Context, address string, timeUp <-chan time.Time) error {
+	out := l.out
+	if !l.onTerminal() {
+		out = l.err // standard output is for results that programs read
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	command, err := l.startChild(l.command, out, "OWOXHOOK_URL="+address, "OWOXHOOK_ADDR="+at.Host)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		command.stop() // the signal came before there was a command to get it
+	}
+	over := serving.Done()
+	for {
+		select {
+		case <-timeUp:
+			timeUp = nil
+			command.stop()
+			err = judgedf("%s did not end within %v", l.command[0], l.opts.timeout)
+		case <-over:
+			over = nil
+			command.stop()
+		case <-command.ended:
+			if status := command.status(); status != 0 && err == nil {
+				return statusError{status}
+			}
+			return err
+		}
+	}
+}
+
+// openJournal has requests kept before they are answered.
+func (l *listening) openJournal(ctx context.Context, options *receiver.Options) error {
+	if l.opts.noJournal {
+		return nil
+	}
+	var err error
+	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), l.opts.keep); err != nil {
+		return journalError(err)
+	}
+	options.Keep = func(d *delivery.Delivery) (err error) {
+		d.Sequence, err = l.journal.Keep(*d)
+		return err
+	}
+	return nil
+}
+
+func (l *listening) closeJournal() {
+	if l.journal == nil {
+		return
+	}
+	if err := l.journal.Close(); err != nil {
+		l.note("listen: %v", err)
+	}
+}
+
+func (l *listening) journalFile() string {
+	if l.journal == nil {
+		return ""
+	}
+	return l.opts.journalPath()
+}
+
+func (l *listening) received(d delivery.Delivery) {
+	if d.Answered == 0 && d.Sequence > 0 {
+		if err := l.journal.KeepAnswer(d.Sequence, 0); err != nil {
+			l.note("listen: %v", err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total++
+	switch {
+	case d.Valid():
+		l.valid++
+	case d.Note != "":
+		l.refused++
+	}
+	if d.Duplicate {
+		l.duplicates++
+	}
+	l.expected.add(d)
+	l.outbox.put(d)
+	decided := l.expected.any() && (l.expected.met() || l.expected.failed())
+	if decided && len(l.command) == 0 {
+		l.stop()
+	}
+}
+
+// end says the summary, unless the output broke before, and the verdict.
+func (l *listening) end(verdict error) error {
+	omitted, stuck, err := l.outbox.close()
+	if err != nil {
+		return err
+	}
+	summary := l.summary(omitted)
+	if stuck {
+		l.note("listen: nobody reads the output: %s", summary)
+	} else if err := l.reporter.Summary(summary); err != nil {
+		return err
+	}
+	judging := l.expected.any() || len(l.command) > 0
+	switch {
+	case errors.Is(verdict, errInterrupted) && !judging:
+		return nil // Ctrl-C is how it ends
+	case verdict != nil:
+		return verdict
+	case judging:
+		return l.expected.verdict()
+	default:
+		return nil
+	}
+}
+
+func (l *listening) summary(omitted int) report.Summary {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	summary := report.Summary{
+		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: l.valid, Name: "valid", One: "valid", Many: "valid"},
+		{N: l.total - l.valid - l.refused, Name: "invalid", One: "invalid", Many: "invalid"},
+		{N: l.refused, Name: "refused", One: "refused", Many: "refused"},
+		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
+	}
+	if omitted > 0 {
+		summary = append(summary, report.Count{N: omitted, Name: "omitted", One: "line left out", Many: "lines left out"})
+	}
+	return summary
+}
