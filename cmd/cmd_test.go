@@ -3,6 +3,9 @@ package cmd
 import (
 	"bytes"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +17,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/tidwall/gjson"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in completions")
@@ -215,4 +220,75 @@ func FuzzInputs(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) { read(t, text, 64) })
+}
+
+func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
+	hang := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { <-hang }))
+	defer slow.Close()
+	defer close(hang)
+	for address, want := range map[string]int{slow.URL: http.StatusGatewayTimeout, "http://127.0.0.1:1": http.StatusBadGateway} {
+		to, err := parseEndpoint(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := forwarder{app: &app{now: time.Now}, to: to, proto: "http", sender: sender.New(sender.Options{Timeout: 100 * time.Millisecond})}
+		d := delivery.Delivery{Method: "POST", Path: "/", Body: owox.Documented(owox.RunFailed)}
+		answer, ok := f.forward(t.Context(), &d)
+		f.close()
+		if !ok || answer.Status != want || d.Forwarded == nil || d.Forwarded.OK() {
+			t.Errorf("%s: answered %d %s, want %d", address, answer.Status, answer.Body, want)
+		}
+	}
+}
+
+func TestResendKeepsBytesHeadersAndQueries(t *testing.T) {
+	to, err := parseEndpoint("http://app/in?key=k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := delivery.Delivery{Method: "PUT", Path: "/hook?a=%20b&a=", Body: []byte("\x00"), Headers: []owox.Header{
+		{Name: "Host", Value: "old"}, {Name: "X-b", Value: "1"}, {Name: "Connection", Value: "close"}, {Name: "x-A", Value: "2"}, {Name: "content-length", Value: "1"},
+	}}
+	got := resend(to, d)
+	want := sender.Request{Method: "PUT", URL: got.URL, Body: d.Body, Headers: []owox.Header{{Name: "X-b", Value: "1"}, {Name: "x-A", Value: "2"}}}
+	if diff := cmp.Diff(want, got); diff != "" || got.URL.String() != "http://app/in?key=k&a=%20b&a=" {
+		t.Errorf("%s (-want +got):\n%s", got.URL, diff)
+	}
+}
+
+func TestParseSince(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"2h": "2026-03-10T10:00:00.000Z", "3d": "2026-03-07T12:00:00.000Z", "1w": "2026-03-03T12:00:00.000Z", "90m": "2026-03-10T10:30:00.000Z",
+		"2026-01-31T08:00:00Z": "2026-01-31T08:00:00.000Z",
+		"-2h":                  "", "soon": "", "d": "", "2026-13-01": "", "": "",
+	} {
+		got, err := parseSince(text, now)
+		if (err == nil) != (want != "") || err == nil && owox.FormatTimestamp(got) != want {
+			t.Errorf("parseSince(%q) = %v, %v, want %q", text, got, err, want)
+		}
+	}
+	if day, err := parseSince("2026-01-31", now); err != nil || !day.Equal(time.Date(2026, 1, 31, 0, 0, 0, 0, time.Local)) {
+		t.Errorf("a date: %v, %v", day, err)
+	}
+}
+
+func TestSeveralRequestsInAFile(t *testing.T) {
+	request := func(n int, body string) string {
+		return fmt.Sprintf("POST /%d HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", n, len(body), body)
+	}
+	text := request(1, "{}") + "\r\n" + request(2, "{\n}") + "\r\n\r\n" + request(3, "") + "\n"
+	var got []string
+	err := readInputs(strings.NewReader(text), 99, func(in input) error {
+		if !in.isHTTP || text[in.offset:in.offset+len(in.text)] != string(in.text) || strings.Count(text[:in.offset], "\n") != in.line {
+			t.Errorf("%q is not at line %d, offset %d", in.text, in.line, in.offset)
+		}
+		body, err := bodyOf(in)
+		got = append(got, string(body.text))
+		return err
+	})
+	if diff := cmp.Diff([]string{"{}", "{\n}", ""}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
 }

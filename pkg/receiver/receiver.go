@@ -272,9 +272,15 @@ func problem(d delivery.Delivery, status int) []byte {
 	return append(out.Bytes(), '\n')
 }
 
-// headers returns the request's headers, Host first, then by name. The
+// headers returns the request's headers as they came where a [Server] has
+// listened in. Otherwise Host comes first, the others by name, and the
 // documented ones are spelt as documented.
 func headers(r *http.Request) []owox.Header {
+	if conn, ok := r.Context().Value(wireKey{}).(*wireConn); ok {
+		if headers, ok := conn.take(r); ok {
+			return headers
+		}
+	}
 	list := make([]owox.Header, 0, len(r.Header)+1)
 	for name, values := range r.Header {
 		for _, documented := range []string{owox.HeaderID, owox.HeaderEvent} {

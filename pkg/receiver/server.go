@@ -38,22 +38,18 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols.SetHTTP1(true) // the sender speaks nothing else
 	server := &http.Server{
 		Handler:           s.Handler,
-		TLSConfig:         s.TLS,
 		Protocols:         protocols,
 		ReadHeaderTimeout: or(s.HeaderTimeout, DefaultHeaderTimeout),
 		ReadTimeout:       or(s.ReadTimeout, DefaultReadTimeout),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(logWriter(s.Log), "", 0),
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, wireKey{}, conn)
+		},
 	}
 	ended := make(chan error, 1)
-	go func() {
-		if s.TLS != nil {
-			ended <- server.ServeTLS(listener, "", "")
-		} else {
-			ended <- server.Serve(listener)
-		}
-	}()
+	go func() { ended <- server.Serve(wireListener{listener, s.TLS, s.Log}) }()
 	select {
 	case err := <-ended:
 		return err

@@ -9,11 +9,14 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -167,5 +170,68 @@ func TestServerEndsThoughARequestDoesNot(t *testing.T) {
 	<-arrived
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Headers are kept in their order and spelling, also when requests follow each
+// other on a connection, with or without waiting.
+func TestHeadersAreKeptAsTheyCame(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Received: func(d delivery.Delivery) {
+		mu.Lock()
+		defer mu.Unlock()
+		var names []string
+		for _, h := range d.Headers {
+			names = append(names, h.Name+"="+h.Value)
+		}
+		got = append(got, fmt.Sprintf("%s %d %s", strings.Join(names, " "), len(d.Body), d.Path))
+	}})
+	address, stop := start(t, receiver.Server{Handler: handler})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()                                 //nolint:errcheck // the test is over
+	conn.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // or the test hangs
+	reader := bufio.NewReader(conn)
+	long := strings.Repeat("x", 100_000)
+	for _, sent := range []struct {
+		text    string
+		answers int
+	}{
+		{"POST /?1 HTTP/1.1\r\nx-b: 1\r\nHost: h\r\nX-A:  2 \r\nx-B: 3\r\nContent-Length: 2\r\n\r\n{}", 1},
+		{"POST /?2 HTTP/1.1\r\nHost: h\r\nZ: 1\r\nContent-Length: 1\r\n\r\n{POST /?3 HTTP/1.1\r\nY: 1\r\nHost: h\r\n\r\n", 2},
+		{"POST /?4 HTTP/1.1\r\nZ: 1\r\nContent-Length: 100000\r\nHost: h\r\n\r\n" + long, 1},
+		{"POST /?5 HTTP/1.1\r\nZ: 1\r\nHost: h\r\nA: 1\r\n\r\n", 1},
+		{"POST /?6 HTTP/1.1\r\nZ: 1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nA: 1\r\n\r\n0\r\n\r\n", 1},
+		{"POST /?7 HTTP/1.1\r\nZ: 1\r\nHost: h\r\nA: 1\r\n\r\n", 1},
+	} {
+		if _, err := io.WriteString(conn, sent.text); err != nil {
+			t.Fatal(err)
+		}
+		for range sent.answers {
+			response, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, response.Body) //nolint:errcheck // only that it came counts
+			response.Body.Close()              //nolint:errcheck // only that it came counts
+		}
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"x-b=1 Host=h X-A=2 x-B=3 Content-Length=2 2 /?1",
+		"Host=h Z=1 Content-Length=1 1 /?2",
+		"Y=1 Host=h 0 /?3",
+		"Z=1 Content-Length=100000 Host=h 100000 /?4",
+		"Z=1 Host=h A=1 0 /?5",
+		"Host=h A=1 Z=1 0 /?6", // chunks have no length: from here on by name
+		"Host=h A=1 Z=1 0 /?7",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

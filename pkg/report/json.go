@@ -131,27 +131,31 @@ type forwardedJSON struct {
 }
 
 // orderedHeaders is an object in the order of the list. Values of the same
-// name are joined as HTTP does.
+// name, in whatever spelling, are joined at the first one, as HTTP allows.
 type orderedHeaders []owox.Header
 
 // MarshalJSONTo implements [json.MarshalerTo].
 func (headers orderedHeaders) MarshalJSONTo(enc *jsontext.Encoder) error {
-	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
-		return err
-	}
-	for i := 0; i < len(headers); {
-		name, values := headers[i].Name, []string{}
-		for ; i < len(headers) && headers[i].Name == name; i++ {
-			values = append(values, headers[i].Value)
+	tokens := []jsontext.Token{jsontext.BeginObject}
+	values := map[string]int{} // where the value of a name is among the tokens
+	for _, h := range headers {
+		if at, seen := values[strings.ToLower(h.Name)]; seen {
+			tokens[at] = jsontext.String(tokens[at].String() + ", " + h.Value)
+			continue
 		}
-		if err := enc.WriteToken(jsontext.String(name)); err != nil {
+		values[strings.ToLower(h.Name)] = len(tokens) + 1
+		tokens = append(tokens, jsontext.String(h.Name), jsontext.String(h.Value))
+	}
+	return writeTokens(enc, append(tokens, jsontext.EndObject))
+}
+
+func writeTokens(enc *jsontext.Encoder, tokens []jsontext.Token) error {
+	for _, token := range tokens {
+		if err := enc.WriteToken(token); err != nil {
 			return err
 		}
-		if err := enc.WriteToken(jsontext.String(strings.Join(values, ", "))); err != nil {
-			return err
-		}
 	}
-	return enc.WriteToken(jsontext.EndObject)
+	return nil
 }
 
 type attemptJSON struct {
@@ -226,10 +230,5 @@ func (s summaryJSON) MarshalJSONTo(enc *jsontext.Encoder) error {
 	for _, count := range s {
 		tokens = append(tokens, jsontext.String(count.Name), jsontext.Int(int64(count.N)))
 	}
-	for _, token := range append(tokens, jsontext.EndObject) {
-		if err := enc.WriteToken(token); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeTokens(enc, append(tokens, jsontext.EndObject))
 }

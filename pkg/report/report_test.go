@@ -35,7 +35,7 @@ func received(body string, change func(*delivery.Delivery)) delivery.Delivery {
 		Identity:   owox.Identity{ID: "550e8400-e29b-41d4-a716-446655440000", Event: owox.RunFailed, Title: "Sales"},
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.Local),
 		Remote:     "192.0.2.1", Method: "POST", Path: "/?a=b",
-		Headers: []owox.Header{{Name: "Host", Value: "x"}, {Name: "Via", Value: "1"}, {Name: "Via", Value: "2"}},
+		Headers: []owox.Header{{Name: "Via", Value: "1"}, {Name: "Host", Value: "x"}, {Name: "via", Value: "2"}},
 		Body:    []byte(body), Answered: 200,
 	}
 	if change != nil {
@@ -72,11 +72,11 @@ func TestTextOfDeliveries(t *testing.T) {
 			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  gone\n",
 		},
 		{"verbose", true, received(`{"a":[1]}`, nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
-			"    POST /?a=b from 192.0.2.1\n    Host: x\n    Via: 1\n    Via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
+			"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
 		{
 			"from outside", true, received("\x1b[2J\u202e", func(d *delivery.Delivery) { d.Title, d.ID = "\x1b]0;x\a", "\r" }),
 			"03:04:05  200 OK  run.failed  \\x0d  \\x1b]0;x\\x07\n" +
-				"    POST /?a=b from 192.0.2.1\n    Host: x\n    Via: 1\n    Via: 2\n    \n    \\x1b[2J\\u202e\n",
+				"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    \\x1b[2J\\u202e\n",
 		},
 	}
 	for _, tt := range tests {
@@ -129,7 +129,7 @@ func TestJSONObjects(t *testing.T) {
 		{"delivery", func(r report.Reporter) error {
 			return r.Delivery(received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() }))
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
-			`"receivedAt":"` + owox.FormatTimestamp(received("", nil).ReceivedAt) + `","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{"Host":"x","Via":"1, 2"},` +
+			`"receivedAt":"` + owox.FormatTimestamp(received("", nil).ReceivedAt) + `","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{"Via":"1, 2","Host":"x"},` +
 			`"body":{"b":1.0,"a":"\u0041<\u009b"},"valid":true,"duplicate":false,"findings":[],"answered":200}`},
 		{"a body that is no JSON", func(r report.Reporter) error {
 			return r.Delivery(received("a\xff", func(d *delivery.Delivery) {
