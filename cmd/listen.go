@@ -55,7 +55,10 @@ its exit status where that is not 0, otherwise by expectations and findings.
 A delivery is answered with 200 when it is valid, warnings included, and with
 422 and the findings as application/problem+json when it is not. OWOX refuses
 to deliver to private and loopback addresses: for real deliveries, point a
-public tunnel here.`,
+public tunnel here.
+
+Every request is kept in the journal before it is answered: see owoxhook
+deliveries and owoxhook replay.`,
 		Example: `  # look at what comes in, headers and bodies too
   owoxhook listen -v
 

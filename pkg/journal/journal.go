@@ -35,7 +35,7 @@ var (
 	ErrClosed   = errors.New("the journal is closed")
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Journal is an open journal. It may be used by several goroutines at once.
@@ -124,7 +124,7 @@ func failed(what, file string, err error) error {
 // migrate brings the tables up to date. Another process may do so at the same
 // moment: then the second look finds them so.
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(migrations, migrationsOf)
 	if err != nil {
 		return err
 	}

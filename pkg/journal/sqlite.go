@@ -11,9 +11,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What differs between databases is in this file.
+// What differs between databases is in this file, and in the migrations that
+// it names: the driver, how a connection is made durable, and how errors are
+// told apart. Queries elsewhere mark arguments with ?.
 
-const dialect = goose.DialectSQLite3
+const (
+	dialect      = goose.DialectSQLite3
+	migrationsOf = "migrations/sqlite"
+)
 
 // openWriter opens the one connection that writes. Its commits are synced
 // before they return, and it waits for other processes that write.

@@ -71,6 +71,14 @@ func TestTextOfDeliveries(t *testing.T) {
 			"gone", false, received("{}", func(d *delivery.Delivery) { d.Answered, d.Note = 0, "gone" }),
 			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  gone\n",
 		},
+		{"forwarded", false, received("{}", func(d *delivery.Delivery) {
+			d.Forwarded = &delivery.Attempt{URL: "http://app/", Status: 201, Duration: time.Second, Body: []byte("created\x1b\n")}
+		}), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n    forwarded to http://app/  201 Created  1s\n    created\\x1b\n"},
+		{"not forwarded", false, received("{}", func(d *delivery.Delivery) {
+			d.Answered, d.Sequence = 502, 7
+			d.Forwarded = &delivery.Attempt{URL: "http://app/", Failure: &delivery.Failure{Error: "refused"}}
+		}), "03:04:05  502 Bad Gateway  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n    forwarded to http://app/  ---  0s\n" +
+			"    failed: refused\n    to send it again: owoxhook replay 7 --to http://app/\n"},
 		{"verbose", true, received(`{"a":[1]}`, nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
 			"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
 		{

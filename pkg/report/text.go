@@ -88,14 +88,13 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 func (t textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	a := d.Forwarded
 	fmt.Fprintf(out, "    forwarded to %s  %s  %v\n", Escape(a.URL), t.status(a.Status), round(a.Duration))
-	if a.Failure == nil {
-		return
+	if a.Failure != nil {
+		fmt.Fprintf(out, "    %s\n", t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
 	}
-	fmt.Fprintf(out, "    %s\n", t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
 	if len(a.Body) > 0 {
 		indented(out, beginning(a.Body))
 	}
-	if d.Sequence > 0 {
+	if a.Failure != nil && d.Sequence > 0 {
 		fmt.Fprintf(out, "    to send it again: owoxhook replay %d --to %s\n", d.Sequence, Escape(a.URL))
 	}
 }
