@@ -227,18 +227,11 @@ func bodyOf(in input) (input, error) {
 	if err != nil {
 		return in, fmt.Errorf("malformed HTTP request: %w", err)
 	}
-	head := len(in.text) - len(in.text[bytes.Index(in.text, []byte("\n"))+1:])
-	for head < len(in.text) {
-		line, _, _ := bytes.Cut(in.text[head:], []byte("\n"))
-		head += len(line) + 1
-		if isBlank(line) {
-			break
-		}
-	}
-	in.line += bytes.Count(in.text[:min(head, len(in.text))], []byte("\n"))
+	head := validate.BodyOffset(in.text)
+	in.line += bytes.Count(in.text[:head], []byte("\n"))
 	in.offset += head
-	in.text = in.text[min(head, len(in.text)):]
-	if n := request.ContentLength; n >= 0 && n < int64(len(in.text)) && request.Header.Get("Content-Length") != "" {
+	in.text = in.text[head:]
+	if n := request.ContentLength; n < int64(len(in.text)) && request.Header.Get("Content-Length") != "" {
 		in.text = in.text[:n]
 	}
 	return in, nil

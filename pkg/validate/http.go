@@ -60,6 +60,12 @@ func (v *Validator) declared(body []byte, length int64, start int) ([]byte, []Fi
 	return body[:length], nil
 }
 
+// BodyOffset returns where the body of a raw request starts.
+func BodyOffset(raw []byte) int {
+	_, body := headOf(raw)
+	return body
+}
+
 // headOf returns where each header line starts, by canonical name, and where
 // the body does.
 func headOf(raw []byte) (headers map[string]int, body int) {
