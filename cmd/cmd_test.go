@@ -292,3 +292,14 @@ func TestSeveralRequestsInAFile(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
+
+func TestForwardedForNamesEachAddressOnce(t *testing.T) {
+	for came, want := range map[string]string{
+		"": "192.0.2.1", "10.0.0.1": "10.0.0.1, 192.0.2.1", "192.0.2.1, 10.0.0.1": "192.0.2.1, 10.0.0.1",
+	} {
+		d := delivery.Delivery{Remote: "192.0.2.1", Headers: []owox.Header{{Name: "x-forwarded-for", Value: came}}}
+		if got := forwardedFor(d); got != want {
+			t.Errorf("behind %q: %q, want %q", came, got, want)
+		}
+	}
+}

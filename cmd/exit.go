@@ -81,16 +81,11 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 
 // sentence words the errors of libraries and of the system our way.
 func sentence(err error) string {
-	var unknown *pflag.NotExistError
 	var path *fs.PathError
-	switch {
-	case errors.As(err, &unknown):
-		return err.Error()
-	case errors.As(err, &path) && (path.Path == "/dev/stdout" || path.Path == "|1"):
+	if errors.As(err, &path) && (path.Path == "/dev/stdout" || path.Path == "|1") {
 		return fmt.Sprintf("cannot write to standard output: %v: check where the output goes", path.Err)
-	default:
-		return err.Error()
 	}
+	return err.Error()
 }
 
 // flagError adds what may have been meant to an error of the flag parser.

@@ -39,6 +39,8 @@ type forwarder struct {
 	proto   string
 	sender  *sender.Sender
 	journal *journal.Journal // nil: nothing is kept
+
+	rehearsed bool // the answers are those of --respond
 }
 
 // newForwarder returns nil where nothing is to be forwarded.
@@ -77,16 +79,16 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		return receiver.Answer{}, false
 	}
 	request := resend(f.to, *d)
-	request = request.WithHeader(owox.Header{Name: "X-Forwarded-For", Value: strings.TrimPrefix(header(d.Headers, "X-Forwarded-For")+", "+d.Remote, ", ")})
+	request = request.WithHeader(owox.Header{Name: "X-Forwarded-For", Value: forwardedFor(*d)})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Proto", Value: f.proto})
-	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: header(d.Headers, "Host")})
+	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: owox.HeaderValue(d.Headers, "Host")})
 	for _, h := range f.headers {
 		request = request.WithHeader(h)
 	}
 	at := f.app.now()
 	attempt := f.sender.Deliver(ctx, request, nil).Last()
 	d.Forwarded = &attempt
-	answer := receiver.Answer{Status: attempt.Status, ContentType: header(attempt.Headers, "Content-Type"), Body: attempt.Body}
+	answer := receiver.Answer{Status: attempt.Status, ContentType: owox.HeaderValue(attempt.Headers, owox.HeaderContentType), Body: attempt.Body}
 	switch {
 	case attempt.Failure != nil && attempt.Failure.Kind == delivery.TimedOut:
 		answer = ownAnswer(http.StatusGatewayTimeout, attempt)
@@ -94,23 +96,33 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		answer = ownAnswer(http.StatusBadGateway, attempt)
 	}
 	if f.journal != nil {
-		if err := f.journal.KeepForward(d.Sequence, at, attempt, answer.Status); err != nil {
+		answered := answer.Status
+		if f.rehearsed {
+			answered = d.Answered
+		}
+		if err := f.journal.KeepForward(d.Sequence, at, attempt, answered); err != nil {
 			f.app.note("listen: %v", journalError(err))
 		}
 	}
 	return answer, true
 }
 
-func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
-	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
+// forwardedFor adds the sender to the addresses that a delivery came by, unless
+// a proxy that is believed has done so.
+func forwardedFor(d delivery.Delivery) string {
+	came := owox.HeaderValue(d.Headers, "X-Forwarded-For")
+	switch {
+	case came == "":
+		return d.Remote
+	case slices.Contains(strings.Split(strings.ReplaceAll(came, " ", ""), ","), d.Remote):
+		return came
+	default:
+		return came + ", " + d.Remote
+	}
 }
 
-func header(headers []owox.Header, name string) string {
-	i := slices.IndexFunc(headers, func(h owox.Header) bool { return strings.EqualFold(h.Name, name) })
-	if i < 0 {
-		return ""
-	}
-	return headers[i].Value
+func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
+	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
 }
 
 // perConnection are headers that belong to a connection, not to a delivery.

@@ -145,7 +145,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		defer l.closeJournal()
 		options.Received, options.Now = l.received, a.now
 		if forward != nil {
-			forward.journal, options.Forward = l.journal, forward.forward
+			forward.journal, forward.rehearsed, options.Forward = l.journal, len(opts.respond) > 0, forward.forward
 		}
 		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, Log: func(line string) {
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))

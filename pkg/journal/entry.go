@@ -112,7 +112,6 @@ type Filter struct {
 	Test     bool           // test events only
 	DataMart string         // id or title; "": any
 	Since    time.Time      // received then or later
-	Until    time.Time      // received before; zero: any time
 	ID       string         // beginning of the webhook id
 	Limit    int            // at most; 0: no limit
 	Oldest   bool           // oldest first, instead of newest
@@ -138,9 +137,6 @@ func (f Filter) where() (conditions string, args []any) {
 	}
 	if !f.Since.IsZero() {
 		add("received_at >= ?", owox.FormatTimestamp(f.Since))
-	}
-	if !f.Until.IsZero() {
-		add("received_at < ?", owox.FormatTimestamp(f.Until))
 	}
 	if f.Sequence != 0 {
 		add("sequence = ?", f.Sequence)

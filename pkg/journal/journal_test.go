@@ -141,7 +141,6 @@ func TestFilters(t *testing.T) {
 		"data mart by id":   {Filter{DataMart: "other"}, []int64{5}},
 		"by title":          {Filter{DataMart: "Sales Report", Limit: 1}, []int64{6}},
 		"since":             {Filter{Since: start.Add(4 * time.Second)}, []int64{6, 5}},
-		"until":             {Filter{Until: start.Add(2 * time.Second)}, []int64{2, 1}},
 		"id":                {Filter{ID: "00000003"}, []int64{4}},
 		"sequence":          {Filter{Sequence: 2}, []int64{2}},
 		"undelivered":       {Filter{Undelivered: true}, []int64{5, 4, 3, 2, 1}},

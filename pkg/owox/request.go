@@ -1,6 +1,10 @@
 package owox
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // What every delivery carries, as documented under "Request Format".
 const (
@@ -39,6 +43,35 @@ func Headers(id, event string) []Header {
 	if event != "" {
 		headers = append(headers, Header{HeaderEvent, event})
 	}
+	return headers
+}
+
+// HeaderValue returns the value of the first header of a name, in whatever
+// spelling, or "".
+func HeaderValue(headers []Header, name string) string {
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// SortHeaders returns the headers of a map, such as an http.Header, by name.
+// The documented ones are spelt as documented.
+func SortHeaders(header map[string][]string) []Header {
+	headers := make([]Header, 0, len(header)+1)
+	for name, values := range header {
+		for _, documented := range []string{HeaderID, HeaderEvent} {
+			if strings.EqualFold(name, documented) {
+				name = documented
+			}
+		}
+		for _, value := range values {
+			headers = append(headers, Header{name, value})
+		}
+	}
+	slices.SortStableFunc(headers, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
 	return headers
 }
 

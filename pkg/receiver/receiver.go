@@ -281,19 +281,7 @@ func headers(r *http.Request) []owox.Header {
 			return headers
 		}
 	}
-	list := make([]owox.Header, 0, len(r.Header)+1)
-	for name, values := range r.Header {
-		for _, documented := range []string{owox.HeaderID, owox.HeaderEvent} {
-			if strings.EqualFold(name, documented) {
-				name = documented
-			}
-		}
-		for _, value := range values {
-			list = append(list, owox.Header{Name: name, Value: value})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b owox.Header) int { return strings.Compare(a.Name, b.Name) })
-	return slices.Insert(list, 0, owox.Header{Name: "Host", Value: r.Host})
+	return slices.Insert(owox.SortHeaders(r.Header), 0, owox.Header{Name: "Host", Value: r.Host})
 }
 
 // remote returns the address of the sender. Proxies that are trusted are

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
 // explain says why an attempt was no success, and what to do; nil when it was
@@ -37,21 +38,14 @@ func (s *Sender) explain(r Request, a delivery.Attempt, err error) *delivery.Fai
 }
 
 func to(a delivery.Attempt) string {
-	for _, h := range a.Headers {
-		if h.Name == "Location" {
-			return " to " + h.Value
-		}
+	if location := owox.HeaderValue(a.Headers, "Location"); location != "" {
+		return " to " + location
 	}
 	return ""
 }
 
 func statusHint(a delivery.Attempt) string {
-	contentType := ""
-	for _, h := range a.Headers {
-		if h.Name == "Content-Type" {
-			contentType = h.Value
-		}
-	}
+	contentType := owox.HeaderValue(a.Headers, owox.HeaderContentType)
 	switch {
 	case a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
 		return "OWOX sends no credentials: let the endpoint accept the request by its path or source address"

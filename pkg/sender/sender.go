@@ -218,7 +218,7 @@ func (s *Sender) exchange(ctx context.Context, r Request, attempt *delivery.Atte
 		if err != nil {
 			return err
 		}
-		attempt.Status, attempt.Headers = response.StatusCode, sorted(response.Header)
+		attempt.Status, attempt.Headers = response.StatusCode, owox.SortHeaders(response.Header)
 		attempt.Body, err = readBody(response)
 		if err != nil {
 			return err
@@ -263,17 +263,6 @@ func readBody(response *http.Response) (kept []byte, err error) {
 		return kept, fmt.Errorf("read the answer: %w", err)
 	}
 	return decode(response.Header.Get("Content-Encoding"), kept), nil
-}
-
-func sorted(header http.Header) []owox.Header {
-	var headers []owox.Header
-	for name, values := range header {
-		for _, value := range values {
-			headers = append(headers, owox.Header{Name: name, Value: value})
-		}
-	}
-	slices.SortStableFunc(headers, func(a, b owox.Header) int { return strings.Compare(a.Name, b.Name) })
-	return headers
 }
 
 var (
