@@ -83,15 +83,21 @@ func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
+// urlBytes are the bytes that a URL may have as they are.
+var urlBytes = func() (allowed [256]bool) {
+	for c := range allowed {
+		allowed[c] = c > ' ' && c != 0x7f && strings.IndexByte("\"<>\\^`{|}%", byte(c)) < 0
+	}
+	return allowed
+}()
+
 func isURLReference(text []byte) bool {
-	for i := range text {
-		switch c := text[i]; {
-		case c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+	for i, c := range text {
+		if urlBytes[c] {
+			continue
+		}
+		if c != '%' || i+2 >= len(text) || !isHex(text[i+1]) || !isHex(text[i+2]) {
 			return false
-		case c == '%':
-			if i+2 >= len(text) || !isHex(text[i+1]) || !isHex(text[i+2]) {
-				return false
-			}
 		}
 	}
 	return true
@@ -127,6 +133,9 @@ func IsSenderTimestamp(text []byte) bool {
 // format with separators or the basic one without, with "Z", an offset, or
 // neither (read as UTC). Digits beyond nanoseconds are cut off.
 func ParseTimestamp(text []byte) (t time.Time, ok bool) {
+	if t, ok := parseSenderTimestamp(text); ok {
+		return t, true
+	}
 	p := timestampParser{rest: text}
 	year := p.digits(4)
 	extended := p.accept('-')
@@ -144,6 +153,27 @@ func ParseTimestamp(text []byte) (t time.Time, ok bool) {
 	}
 	t = time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
 	return t.Add(-offset), true
+}
+
+// parseSenderTimestamp reads what FormatTimestamp writes.
+func parseSenderTimestamp(text []byte) (t time.Time, ok bool) {
+	if !IsSenderTimestamp(text) {
+		return time.Time{}, false
+	}
+	var value [len(timestampLayout)]int
+	for i, want := range []byte(timestampLayout) {
+		value[i] = int(text[i]) - '0'
+		if isDigit(want) && !isDigit(text[i]) || !isDigit(want) && text[i] != want {
+			return time.Time{}, false
+		}
+	}
+	two := func(at int) int { return 10*value[at] + value[at+1] }
+	year, month, day, hour, minute, second := 100*two(0)+two(2), two(5), two(8), two(11), two(14), two(17)
+	if !validDate(year, month, day) || hour > 23 || minute > 59 || second > 60 {
+		return time.Time{}, false
+	}
+	nanos := (10*two(20) + value[22]) * int(time.Millisecond)
+	return time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC), true
 }
 
 func validDate(year, month, day int) bool {

@@ -39,12 +39,12 @@ func (p *pass) members(parent *node, object span, event int) {
 			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented for %s", n.field.Path, p.layout.events[event].Type.Short())
 		case n.field.Presence == owox.Observed:
 			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented, but known from real deliveries", n.field.Path)
-		case !hasType(n.field.Type, s.kind):
+		case !isOfKind(s.kind, n.kind):
 			p.add(MemberType, n.field.Path, s.start, "%s is %s, want %s", n.field.Path, kindName(s.kind), typeName(n.field.Type))
 		default:
 			p.judgeValue(n, s, event)
 		}
-		if n.field.Type == owox.Object {
+		if n.kind == '{' {
 			p.members(n, s, event)
 		}
 	}
@@ -68,9 +68,9 @@ func (p *pass) judgeValue(n *node, s span, event int) {
 		p.add(ShownMemberNotEmpty, n.field.Path, s.start, "%s is empty", n.field.Path)
 	case n.field.Format != "":
 		p.judgeFormat(n, s)
-	case n.field.Type == owox.Integer && !isWholeNumber(p.body[s.start:s.end]):
+	case n.kind == '0' && !isWholeNumber(p.body[s.start:s.end]):
 		p.add(WholeNumber, n.field.Path, s.start, "%s is %s, want a whole number that is not negative", n.field.Path, p.show(s))
-	case n.field.Type == owox.Array:
+	case n.kind == '[':
 		p.judgeElements(n)
 	}
 }

@@ -10,8 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
 // pass is one walk over the tokens of a body. It notes where each documented
@@ -73,7 +71,9 @@ func (v *Validator) payload(body []byte, headers *identity) []Finding {
 	p := v.passes.Get().(*pass)
 	defer v.passes.Put(p)
 	p.reset(body)
-	p.read()
+	if !p.asSent() {
+		p.read()
+	}
 	p.judge(headers)
 	findings := p.findings
 	p.findings, p.body = nil, nil
@@ -169,7 +169,7 @@ func (p *pass) container(n *node, kind jsontext.Kind) (span, error) {
 	switch {
 	case kind == '[':
 		err = p.array(n)
-	case n != nil && n.field.Type == owox.Object:
+	case n != nil && n.kind == '{':
 		err = p.object(n)
 	default:
 		err = p.object(nil)
@@ -197,7 +197,7 @@ func (p *pass) array(n *node) error {
 		if err != nil {
 			return err
 		}
-		if n != nil && n.field.Type == owox.Array && !hasType(n.field.Items, s.kind) {
+		if n != nil && n.kind == '[' && !isOfKind(s.kind, kindOf(n.field.Items)) {
 			p.elements = append(p.elements, element{n.row, i, s})
 		}
 		p.path = p.path[:len(p.path)-1]

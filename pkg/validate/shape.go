@@ -22,11 +22,13 @@ type layout struct {
 // node is a member of the payload with what is asked of it at hand.
 type node struct {
 	name      string
-	row       int // in the field table; -1: the envelope
+	prefix    []byte // the name as the sender writes it in front of the value
+	row       int    // in the field table; -1: the envelope
 	field     owox.Field
-	absent    []bool   // by event: not documented for it
-	constants []string // by event: the only value allowed, unquoted; or nil
-	rule      string   // that a wrong value breaks
+	kind      jsontext.Kind // of its values; of booleans 't'
+	absent    []bool        // by event: not documented for it
+	constants []string      // by event: the only value allowed, unquoted; or nil
+	rule      string        // that a wrong value breaks
 	members   []*node
 }
 
@@ -70,7 +72,10 @@ var (
 )
 
 func (l *layout) node(m *owox.Member) *node {
-	n := &node{name: m.Name(), row: m.Index, field: m.Field, rule: formatRules[m.Format]}
+	n := &node{
+		name: m.Name(), prefix: []byte(strconv.Quote(m.Name()) + ":"), row: m.Index,
+		field: m.Field, kind: kindOf(m.Type), rule: formatRules[m.Format],
+	}
 	for _, event := range l.events {
 		n.absent = append(n.absent, !m.In(event.Type))
 		if constant := m.Constant(event); constant != "" {
@@ -114,19 +119,27 @@ func (n *node) child(name []byte, next *int) *node {
 	return nil
 }
 
-func hasType(t owox.Type, kind jsontext.Kind) bool {
+// kindOf returns the kind of the values of a documented type, of booleans that
+// of true.
+func kindOf(t owox.Type) jsontext.Kind {
 	switch t {
 	case owox.Object:
-		return kind == '{'
+		return '{'
 	case owox.Array:
-		return kind == '['
+		return '['
 	case owox.String:
-		return kind == '"'
+		return '"'
 	case owox.Boolean:
-		return kind == 't' || kind == 'f'
+		return 't'
 	default:
-		return kind == '0'
+		return '0'
 	}
+}
+
+// isOfKind reports whether a value of one kind is what a member of another
+// wants.
+func isOfKind(value, want jsontext.Kind) bool {
+	return value == want || value == 'f' && want == 't'
 }
 
 // kindName says a kind in words.
