@@ -303,7 +303,7 @@ func TestInterruptedSendSaysSo(t *testing.T) {
 }
 
 func TestInterruptedValidateSaysSo(t *testing.T) {
-	cmd, out := program(t, "validate")
+	cmd, out := program(t, "validate", "-o", "json")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -311,13 +311,23 @@ func TestInterruptedValidateSaysSo(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(in, "{}\n"); err != nil {
+	if _, err := io.WriteString(in, "{}\nx\n"); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := out.ReadString('\n'); err != nil { // it reads, and has more to read
-		t.Fatal(line, err)
+	for line := ""; !strings.Contains(line, `"line":2`); { // it reads, and has more to read
+		if line, err = out.ReadString('\n'); err != nil {
+			t.Fatal(line, err)
+		}
 	}
-	interrupt(t, cmd, 130)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := out.ReadString('\n'); err != nil || !strings.Contains(line, `"summary","payloads":2,"valid":0`) {
+		t.Errorf("the last line is %q, %v", line, err)
+	}
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("ended with %v, want 130", cmd.ProcessState)
+	}
 }
 
 func TestInterruptedListenEndsRunningRequests(t *testing.T) {

@@ -4,6 +4,7 @@
 package cmd
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	}
 	var files []*os.File
 	done = func() error {
-		var errs []error
+		errs := []error{a.flush()}
 		for _, file := range files {
 			errs = append(errs, file.Close())
 		}
@@ -182,6 +183,20 @@ func isTerminal(stream any) bool {
 // is nobody's trouble.
 func (a *app) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.err, format+"\n", args...)
+}
+
+// buffer collects results until flush, unless people watch them come.
+func (a *app) buffer() {
+	if !isTerminal(a.out) {
+		a.out = bufio.NewWriterSize(a.out, 64<<10)
+	}
+}
+
+func (a *app) flush() error {
+	if out, ok := a.out.(*bufio.Writer); ok {
+		return out.Flush()
+	}
+	return nil
 }
 
 // print writes a result.

@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
@@ -97,13 +96,13 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 	}
 	return a.reporting(report.Options{Command: "check", AdviceFails: opts.failOn == string(conformance.Advised)}, func(reporter report.Reporter) error {
 		check := check{app: a, reporter: reporter, failOn: conformance.Level(opts.failOn)}
-		progress := a.checkProgress(len(cases))
+		progress := a.countProgress("checking", len(cases))
 		err := conformance.Check(ctx, cases, options, func(r conformance.Result) error {
 			progress.clear()
-			defer progress.done()
+			defer progress.step()
 			return check.result(r)
 		})
-		progress.clear()
+		progress.end()
 		switch {
 		case ctx.Err() != nil:
 			return errInterrupted
@@ -231,33 +230,5 @@ func (c *check) end(endpoint string) error {
 		return judgedf("%s does what OWOX needs, but not what is advised", endpoint)
 	default:
 		return nil
-	}
-}
-
-// progress shows how far a check is, on a terminal.
-type progress struct{ bar *progressbar.ProgressBar }
-
-func (a *app) checkProgress(cases int) progress {
-	if !isTerminal(a.err) {
-		return progress{}
-	}
-	p := progress{progressbar.NewOptions(cases,
-		progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription("checking"), progressbar.OptionSetWidth(20),
-		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false),
-	)}
-	_ = p.bar.RenderBlank() // decoration
-	return p
-}
-
-// clear makes room for a result.
-func (p progress) clear() {
-	if p.bar != nil {
-		_ = p.bar.Clear() // decoration
-	}
-}
-
-func (p progress) done() {
-	if p.bar != nil {
-		_ = p.bar.Add(1) // decoration
 	}
 }

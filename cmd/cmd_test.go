@@ -157,11 +157,11 @@ func TestFreshRenewsIDAndTime(t *testing.T) {
 	}
 }
 
-// read collects what readInputs finds in a text.
+// read collects what an inputReader finds in a text.
 func read(t *testing.T, text string, limit int) []string {
 	t.Helper()
 	var got []string
-	err := readInputs(strings.NewReader(text), limit, func(in input) error {
+	err := inputReader{limit: limit, each: func(in input) error {
 		kind := "json"
 		if in.isHTTP {
 			kind = "http"
@@ -175,7 +175,7 @@ func read(t *testing.T, text string, limit int) []string {
 			t.Errorf("offset %d is not where %q stands", in.offset, in.text)
 		}
 		return nil
-	})
+	}}.read(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,14 +280,14 @@ func TestSeveralRequestsInAFile(t *testing.T) {
 	}
 	text := request(1, "{}") + "\r\n" + request(2, "{\n}") + "\r\n\r\n" + request(3, "") + "\n"
 	var got []string
-	err := readInputs(strings.NewReader(text), 99, func(in input) error {
+	err := inputReader{limit: 99, each: func(in input) error {
 		if !in.isHTTP || text[in.offset:in.offset+len(in.text)] != string(in.text) || strings.Count(text[:in.offset], "\n") != in.line {
 			t.Errorf("%q is not at line %d, offset %d", in.text, in.line, in.offset)
 		}
 		body, err := bodyOf(in)
 		got = append(got, string(body.text))
 		return err
-	})
+	}}.read(strings.NewReader(text))
 	if diff := cmp.Diff([]string{"{}", "{\n}", ""}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -28,44 +28,60 @@ type input struct {
 // maxHead is how much a raw request may have in front of its body.
 const maxHead = 64 << 10
 
-// readInputs tells by its content what a file holds, and calls each for what
+// inputReader tells by its content what a file holds, and calls each for what
 // is in it: raw HTTP requests, a single JSON document, or, where the first
 // line is a JSON value of its own, a value a line. Nothing longer than the
 // limit is kept in memory.
-func readInputs(r io.Reader, limit int, each func(input) error) error {
-	lines := &lineReader{r: bufio.NewReaderSize(r, 64<<10), limit: limit + 1}
+type inputReader struct {
+	limit int
+	each  func(input) error
+	// lines takes over where it is clear that a file holds a value a line. nil:
+	// each is called for them too.
+	lines func(*lineReader) error
+}
+
+func (d inputReader) read(r io.Reader) error {
+	lines := &lineReader{r: bufio.NewReaderSize(r, 64<<10), limit: d.limit + 1}
 	first, err := lines.next()
 	for err == nil && isBlank(first.text) {
 		first, err = lines.next()
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		return each(input{}) // nothing is a payload too: an empty one
+		return d.each(input{}) // nothing is a payload too: an empty one
 	case err != nil:
 		return err
 	case isValue(first.text) || lines.cut:
-		return readLines(lines, first, each)
+		return d.readLines(lines, first)
 	default:
-		return readDocument(lines, first, each)
+		return d.readDocument(lines, first)
 	}
 }
 
-func isBlank(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
+// isBlank reports whether there is nothing but the white space of JSON.
+func isBlank(text []byte) bool { return len(bytes.TrimLeft(text, " \t\r\n")) == 0 }
+
+func trimLine(line []byte) []byte { return bytes.TrimRight(line, "\r\n") }
 
 func isValue(text []byte) bool {
 	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // readLines hands on a value a line, blank lines left out.
-func readLines(lines *lineReader, in input, each func(input) error) error {
+func (d inputReader) readLines(lines *lineReader, in input) error {
 	var err error
 	for ; err == nil; in, err = lines.next() {
 		if isBlank(in.text) {
 			continue
 		}
-		in.text = bytes.TrimRight(in.text, "\r\n")
-		if err := each(in); err != nil {
+		if !lines.cut {
+			in.text = trimLine(in.text)
+		}
+		if err := d.each(in); err != nil {
 			return err
+		}
+		if d.lines != nil {
+			return d.lines(lines)
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -76,43 +92,43 @@ func readLines(lines *lineReader, in input, each func(input) error) error {
 
 // readDocument hands on everything that is left as one, unless the second line
 // is a value of its own: then only the first line is broken.
-func readDocument(lines *lineReader, first input, each func(input) error) error {
+func (d inputReader) readDocument(lines *lineReader, first input) error {
 	if validate.IsHTTP(first.text) {
-		return readRequests(lines, first, each)
+		return d.readRequests(lines, first)
 	}
 	first.text = bytes.Clone(first.text)
 	second, err := lines.next()
 	if errors.Is(err, io.EOF) {
-		return each(first)
+		return d.each(first)
 	}
 	if err != nil {
 		return err
 	}
 	if object := bytes.HasPrefix(second.text, []byte("{")); object && isValue(second.text) {
 		second.text = bytes.Clone(second.text)
-		first.text = bytes.TrimRight(first.text, "\r\n")
-		if err := each(first); err != nil {
+		first.text = trimLine(first.text)
+		if err := d.each(first); err != nil {
 			return err
 		}
-		return readLines(lines, second, each)
+		return d.readLines(lines, second)
 	}
 	first.text = append(first.text, second.text...)
-	return readRest(lines, first, lines.limit, each)
+	return d.readRest(lines, first)
 }
 
 // readRest hands on an input with all that is left of the file.
-func readRest(lines *lineReader, in input, limit int, each func(input) error) error {
-	rest, err := io.ReadAll(io.LimitReader(lines.r, int64(max(0, limit+maxHead-len(in.text)))))
+func (d inputReader) readRest(lines *lineReader, in input) error {
+	rest, err := io.ReadAll(io.LimitReader(lines.r, int64(max(0, lines.limit+maxHead-len(in.text)))))
 	in.text = append(in.text, rest...)
 	if err != nil {
 		return err
 	}
-	return each(in)
+	return d.each(in)
 }
 
 // readRequests hands on raw requests, one behind the other. Where one ends is
 // told by its length; without a length it ends with the file.
-func readRequests(lines *lineReader, line input, each func(input) error) error {
+func (d inputReader) readRequests(lines *lineReader, line input) error {
 	for {
 		in := input{isHTTP: true, line: line.line, offset: line.offset}
 		length := -1
@@ -128,13 +144,13 @@ func readRequests(lines *lineReader, line input, each func(input) error) error {
 			}
 			var err error
 			if line, err = lines.next(); errors.Is(err, io.EOF) {
-				return each(in)
+				return d.each(in)
 			} else if err != nil {
 				return err
 			}
 		}
 		if length < 0 || length >= lines.limit {
-			return readRest(lines, in, lines.limit, each)
+			return d.readRest(lines, in)
 		}
 		body, err := lines.bytes(length)
 		in.text = append(in.text, body...)
@@ -148,10 +164,10 @@ func readRequests(lines *lineReader, line input, each func(input) error) error {
 		}
 		if err == nil && !validate.IsHTTP(line.text) {
 			in.text = append(in.text, line.text...)
-			return readRest(lines, in, lines.limit, each)
+			return d.readRest(lines, in)
 		}
 		next := bytes.Clone(line.text)
-		if eachErr := each(in); eachErr != nil {
+		if eachErr := d.each(in); eachErr != nil {
 			return eachErr
 		}
 		if errors.Is(err, io.EOF) {
@@ -212,22 +228,45 @@ func (l *lineReader) bytes(n int) ([]byte, error) {
 // open opens a file, or standard input for "-". A read from something that is
 // not a regular file ends with the context.
 func (a *app) open(ctx context.Context, name string) (io.ReadCloser, error) {
-	if name == "-" {
-		return interruptible(ctx, io.NopCloser(a.in)), nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, readError(err)
-	}
-	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, readError(err)
+		}
 		return interruptible(ctx, file), nil
 	}
-	return file, nil
+	if file, ok := a.in.(*os.File); ok {
+		return interruptible(ctx, notClosed{file}), nil
+	}
+	return interruptible(ctx, io.NopCloser(a.in)), nil
+}
+
+// notClosed is standard input, which may be read twice.
+type notClosed struct{ *os.File }
+
+func (notClosed) Close() error { return nil }
+
+// regularFile returns the size of a regular file; ok is false for anything
+// else.
+func regularFile(r io.Reader) (size int64, ok bool) {
+	file, ok := r.(fs.File)
+	if !ok {
+		return 0, false
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, false
+	}
+	return info.Size(), true
 }
 
 // interruptible hands on what r reads until the context ends. A read that
-// waits for a terminal or a pipe is left behind: nothing else can end it.
+// waits for a terminal or a pipe is left behind: nothing else can end it. A
+// regular file does not make anybody wait.
 func interruptible(ctx context.Context, r io.ReadCloser) io.ReadCloser {
+	if _, ok := regularFile(r); ok {
+		return r
+	}
 	out, in := io.Pipe()
 	context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
 	go func() {

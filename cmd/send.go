@@ -194,7 +194,7 @@ func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
 	var whole bytes.Buffer
 	var payloads [][]byte
 	isHTTP := false
-	err = readInputs(io.TeeReader(file, &whole), j.validator.MaxBody(), func(in input) error {
+	err = inputReader{limit: j.validator.MaxBody(), each: func(in input) error {
 		if in.isHTTP {
 			isHTTP = true
 			if in, err = bodyOf(in); err != nil {
@@ -208,7 +208,7 @@ func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
 		in.text = payload
 		payloads = append(payloads, payload)
 		return j.judge(fileName(j.opts.file), in)
-	})
+	}}.read(io.TeeReader(file, &whole))
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}

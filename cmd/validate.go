@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -90,12 +91,18 @@ documented contract.
 A file holds one payload, a payload a line (NDJSON), or a raw HTTP request; its
 content tells. In a directory, files that end in .json, .ndjson, .jsonl or .http
 are judged, those in its directories too. The exit status is 1 when an error was
-found.`,
+found.
+
+Lines are judged on all cores and reported in their order, as they come; a file
+may be larger than memory. Ctrl-C ends with the summary so far.`,
 		Example: `  # what your endpoint kept
   owoxhook validate payloads/ last-request.http
 
   # from another program
   owoxhook sample --set version=2 | owoxhook validate
+
+  # what a log keeps, while it grows
+  tail -f deliveries.ndjson | owoxhook validate --quiet
 
   # warnings count too, except one
   owoxhook validate --strict --rule url-absolute=off payload.json`,
@@ -115,13 +122,18 @@ func runValidate(ctx context.Context, a *app, opts validateOptions, args []strin
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
+	a.buffer()
 	return a.reporting(report.Options{Command: "validate"}, func(reporter report.Reporter) error {
 		if isTerminal(a.in) && slices.Contains(args, "-") {
 			a.note("validate: reading standard input until Ctrl-D")
 		}
 		judge := judge{app: a, reporter: reporter, validator: validator, quiet: opts.quiet}
 		for _, name := range args {
-			if err := judge.path(ctx, name); err != nil {
+			err := judge.path(ctx, name)
+			if errors.Is(err, errInterrupted) {
+				return errors.Join(judge.end(), err)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -171,15 +183,28 @@ func (j *judge) file(ctx context.Context, name string) error {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	var stopped error
 	start, before := j.now(), j.payloads
-	err = readInputs(file, j.validator.MaxBody(), func(in input) error {
-		stopped = j.input(fileName(name), in)
-		return stopped
-	})
+	progress := j.byteProgress("judging", file)
+	say := func(v verdict) error {
+		if len(v.findings) > 0 {
+			progress.clear()
+		}
+		defer progress.set(v.offset)
+		if err := j.say(fileName(name), v); err != nil {
+			return sayError{err}
+		}
+		return ctx.Err()
+	}
+	err = inputReader{
+		limit: j.validator.MaxBody(),
+		each:  func(in input) error { return say(j.judge(in)) },
+		lines: func(lines *lineReader) error { return judgeLines(ctx, j.validator, lines, say) },
+	}.read(file)
+	progress.end()
+	var said sayError
 	switch {
-	case stopped != nil:
-		return stopped
+	case errors.As(err, &said):
+		return said.error
 	case err == nil:
 		return j.reporter.File(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
 	case ctx.Err() != nil:
@@ -189,26 +214,33 @@ func (j *judge) file(ctx context.Context, name string) error {
 	}
 }
 
-func (j *judge) input(name string, in input) error {
+// sayError tells that results cannot be written from that a file cannot be
+// read.
+type sayError struct{ error }
+
+func (j *judge) judge(in input) verdict {
 	judge := j.validator.Payload
 	if in.isHTTP {
 		judge = j.validator.HTTP
 	}
-	findings := judge(in.text)
-	j.payloads++
-	if !validate.Valid(findings) {
-		j.invalid++
-	}
-	for _, f := range findings {
+	v := verdict{offset: in.offset + len(in.text)}
+	v.add(judge(in.text), in)
+	return v
+}
+
+func (j *judge) say(name string, v verdict) error {
+	j.payloads += v.payloads
+	j.invalid += v.invalid
+	for _, f := range v.findings {
 		j.counts[f.Severity]++
 		if j.quiet && f.Severity < validate.Error {
 			continue
 		}
-		if err := j.reporter.Finding(name, in.place(f)); err != nil {
+		if err := j.reporter.Finding(name, f); err != nil {
 			return err
 		}
 	}
-	return nil
+	return j.flush()
 }
 
 // place moves a finding from its payload to the file.

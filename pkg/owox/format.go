@@ -72,14 +72,19 @@ func isUUID(text []byte) bool {
 			if c != '-' {
 				return false
 			}
-		} else if !isHex(c) {
+		} else if !hexDigits[c] {
 			return false
 		}
 	}
 	return true
 }
 
-func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
+var hexDigits = func() (digits [256]bool) {
+	for _, c := range []byte("0123456789abcdefABCDEF") {
+		digits[c] = true
+	}
+	return digits
+}()
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
@@ -96,7 +101,7 @@ func isURLReference(text []byte) bool {
 		if urlBytes[c] {
 			continue
 		}
-		if c != '%' || i+2 >= len(text) || !isHex(text[i+1]) || !isHex(text[i+2]) {
+		if c != '%' || i+2 >= len(text) || !hexDigits[text[i+1]] || !hexDigits[text[i+2]] {
 			return false
 		}
 	}
@@ -160,19 +165,25 @@ func parseSenderTimestamp(text []byte) (t time.Time, ok bool) {
 	if !IsSenderTimestamp(text) {
 		return time.Time{}, false
 	}
-	var value [len(timestampLayout)]int
-	for i, want := range []byte(timestampLayout) {
-		value[i] = int(text[i]) - '0'
-		if isDigit(want) && !isDigit(text[i]) || !isDigit(want) && text[i] != want {
-			return time.Time{}, false
-		}
+	b := (*[len(timestampLayout)]byte)(text)
+	if b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
+		return time.Time{}, false
 	}
-	two := func(at int) int { return 10*value[at] + value[at+1] }
+	worst := byte(0)
+	digit := func(at int) int {
+		d := b[at] - '0'
+		worst = max(worst, d)
+		return int(d)
+	}
+	two := func(at int) int { return 10*digit(at) + digit(at+1) }
 	year, month, day, hour, minute, second := 100*two(0)+two(2), two(5), two(8), two(11), two(14), two(17)
+	nanos := (10*two(20) + digit(22)) * int(time.Millisecond)
+	if worst > 9 {
+		return time.Time{}, false
+	}
 	if !validDate(year, month, day) || hour > 23 || minute > 59 || second > 60 {
 		return time.Time{}, false
 	}
-	nanos := (10*two(20) + value[22]) * int(time.Millisecond)
 	return time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC), true
 }
 

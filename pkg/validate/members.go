@@ -196,6 +196,9 @@ func clip(text []byte) string {
 // isWholeNumber reports whether JSON number text has a whole value of 0 or
 // more. It reads digits instead of converting, so no exponent is too large.
 func isWholeNumber(text []byte) bool {
+	if endOfDigits(text, 0) == len(text) {
+		return true
+	}
 	mantissa, exponent := text, 0
 	if e := bytes.IndexAny(text, "eE"); e >= 0 {
 		mantissa = text[:e]

@@ -138,7 +138,8 @@ func plainBytes(text []byte) int {
 			return at + bits.TrailingZeros64(found)/8
 		}
 	}
-	for ; at < len(text) && text[at] != '"' && text[at] != '\\' && text[at] >= ' '; at++ {
+	for at < len(text) && text[at] != '"' && text[at] != '\\' && text[at] >= ' ' {
+		at++
 	}
 	return at
 }
