@@ -24,6 +24,7 @@ import (
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	flush    func() error // writes what out has collected
 	now      func() time.Time
 	newID    func() uuid.UUID
 
@@ -35,7 +36,7 @@ type app struct {
 
 // Main runs owoxhook with the arguments and returns its exit status.
 func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, err: errOut, now: time.Now, newID: uuid.New}
+	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
 	root := a.root()
 	root.SetArgs(args)
 	started := false
@@ -185,18 +186,12 @@ func (a *app) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.err, format+"\n", args...)
 }
 
-// buffer collects results until flush, unless people watch them come.
+// buffer lets out collect results until flush, unless people watch them come.
 func (a *app) buffer() {
 	if !isTerminal(a.out) {
-		a.out = bufio.NewWriterSize(a.out, 64<<10)
+		out := bufio.NewWriterSize(a.out, 64<<10)
+		a.out, a.flush = out, out.Flush
 	}
-}
-
-func (a *app) flush() error {
-	if out, ok := a.out.(*bufio.Writer); ok {
-		return out.Flush()
-	}
-	return nil
 }
 
 // print writes a result.

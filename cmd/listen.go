@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -133,6 +134,10 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		return err
 	}
 	defer forward.close()
+	if len(command) == 0 { // its output must not overtake ours
+		a.buffer()
+	}
+	tuneMemory()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
@@ -151,6 +156,16 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
 		}})
 	})
+}
+
+// tuneMemory lets garbage pile up: what a receiver keeps is small, and by
+// default it would be looked through a hundred times a second under load.
+// Whoever has set GOGC or GOMEMLIMIT is obeyed.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(800)
+		debug.SetMemoryLimit(80 << 20)
+	}
 }
 
 func (o listenOptions) receiverOptions() (receiver.Options, error) {

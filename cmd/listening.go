@@ -38,9 +38,13 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.stop = stop
-	l.outbox = newOutbox(l.reporter.Delivery, stop)
+	l.outbox = newOutbox(l.reporter.Delivery, l.flush, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	if err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()}); err != nil {
+	err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
+	if err == nil {
+		err = l.flush()
+	}
+	if err != nil {
 		_, _, _ = l.outbox.close()
 		return errors.Join(err, listener.Close())
 	}
@@ -52,7 +56,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
-	err := l.end(verdict)
+	err = l.end(verdict)
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}
@@ -184,6 +188,7 @@ func (l *listening) end(verdict error) error {
 	}
 	summary := l.summary(omitted)
 	if stuck {
+		l.flush = func() error { return nil } // or it gets stuck too
 		l.note("listen: nobody reads the output: %s", summary)
 	} else if err := l.reporter.Summary(summary); err != nil {
 		return err

@@ -11,14 +11,16 @@ import (
 const (
 	outboxLines = 10_000
 	outboxBytes = 32 << 20
-	lastWords   = 5 * time.Second // for what waits at the end
+	outboxPause = 2 * time.Millisecond // after which what has come meanwhile is said together
+	lastWords   = 5 * time.Second      // for what waits at the end
 )
 
 // outbox says deliveries one after the other without making anybody wait: a
 // terminal that is stopped, or a program that reads slowly, must not slow the
 // endpoint. What does not fit is left out, and counted.
 type outbox struct {
-	say func(delivery.Delivery) error
+	say   func(delivery.Delivery) error
+	flush func() error // called when nothing waits
 
 	mu      sync.Mutex
 	ready   *sync.Cond // something waits, or the outbox was closed
@@ -26,15 +28,15 @@ type outbox struct {
 	bytes   int
 	closed  bool
 	omitted int
-	err     error // of say; nothing is said after it
+	err     error // of say or flush; nothing is said after it
 
 	done chan struct{} // closed when everything was said
 }
 
-// newOutbox starts an outbox; failed is called once, when say returns an
-// error. Close it to end its goroutine.
-func newOutbox(say func(delivery.Delivery) error, failed func()) *outbox {
-	o := &outbox{say: say, done: make(chan struct{})}
+// newOutbox starts an outbox; failed is called once, when say or flush returns
+// an error. Close it to end its goroutine.
+func newOutbox(say func(delivery.Delivery) error, flush func() error, failed func()) *outbox {
+	o := &outbox{say: say, flush: flush, done: make(chan struct{})}
 	o.ready = sync.NewCond(&o.mu)
 	go o.run(failed)
 	return o
@@ -59,7 +61,12 @@ func (o *outbox) run(failed func()) {
 		if !ok {
 			return
 		}
-		if err := o.say(d); err != nil {
+		err := o.say(d)
+		if err == nil && o.empty() {
+			err = o.flush()
+			time.Sleep(outboxPause)
+		}
+		if err != nil {
 			o.mu.Lock()
 			o.err = err
 			o.mu.Unlock()
@@ -67,6 +74,12 @@ func (o *outbox) run(failed func()) {
 			return
 		}
 	}
+}
+
+func (o *outbox) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.waiting) == 0
 }
 
 // next waits for a delivery; ok is false when no more will come.

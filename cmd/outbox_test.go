@@ -7,9 +7,22 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 )
 
+func noFlush() error { return nil }
+
+func TestOutboxFlushesWhatItSaid(t *testing.T) {
+	gone := errors.New("gone")
+	said, failed := 0, make(chan struct{})
+	o := newOutbox(func(delivery.Delivery) error { said++; return nil }, func() error { return gone }, func() { close(failed) })
+	o.put(delivery.Delivery{})
+	<-failed
+	if _, _, err := o.close(); said != 1 || !errors.Is(err, gone) {
+		t.Errorf("%d said, %v", said, err)
+	}
+}
+
 func TestOutboxSaysEverythingInOrder(t *testing.T) {
 	var said []int
-	o := newOutbox(func(d delivery.Delivery) error { said = append(said, d.Answered); return nil }, func() { t.Error("failed") })
+	o := newOutbox(func(d delivery.Delivery) error { said = append(said, d.Answered); return nil }, noFlush, func() { t.Error("failed") })
 	for i := range 1000 {
 		o.put(delivery.Delivery{Answered: i})
 	}
@@ -35,7 +48,7 @@ func TestOutboxCountsWhatDoesNotFit(t *testing.T) {
 			<-release
 		}
 		return nil
-	}, func() { t.Error("failed") })
+	}, noFlush, func() { t.Error("failed") })
 	o.put(delivery.Delivery{})
 	<-started
 	for range 9 {
@@ -57,7 +70,7 @@ func TestOutboxCountsWhatDoesNotFit(t *testing.T) {
 func TestOutboxEndsWithItsReader(t *testing.T) {
 	gone := errors.New("gone")
 	failed := make(chan struct{})
-	o := newOutbox(func(delivery.Delivery) error { return gone }, func() { close(failed) })
+	o := newOutbox(func(delivery.Delivery) error { return gone }, noFlush, func() { close(failed) })
 	o.put(delivery.Delivery{})
 	<-failed
 	o.put(delivery.Delivery{})

@@ -84,26 +84,31 @@ func New(options Options) *Receiver {
 
 // ServeHTTP judges the request, answers it, and passes it on.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	remote := rc.remote(peer(r.RemoteAddr), r.Header)
 	d := delivery.Delivery{
 		ReceivedAt: rc.options.Now(),
+		Remote:     remote.String(),
 		Method:     r.Method,
 		Path:       r.RequestURI,
 		Headers:    headers(r),
 	}
-	remote := rc.remote(r)
-	d.Remote = remote.String()
-	status, final := rc.refuse(r, remote, &d), true
+	status, final := rc.refuse(remote, r.URL.Path, &d), true
 	if status == 0 {
-		status, final = rc.judge(w, r, &d)
+		status, final = rc.read(w, r, &d)
 	}
 	d.Answered = status
-	rc.finish(w, r, &d, final)
+	own, waited := rc.finish(r.Context(), &d, final)
+	answer(w, &d, own)
+	if !waited {
+		d.Answered, d.Note = 0, noteHungUp // nobody reads the answer, most likely
+	}
 	rc.options.Received(d)
 }
 
-// finish keeps, forwards and answers a request. A final answer is one that
-// neither an application nor a rehearsal changes.
-func (rc *Receiver) finish(w http.ResponseWriter, r *http.Request, d *delivery.Delivery, final bool) {
+// finish keeps and forwards a request, and says in d what to answer, with an
+// application's own answer if there is one. A final answer is one that neither
+// an application nor a rehearsal changes. It reports whether the sender waited.
+func (rc *Receiver) finish(ctx context.Context, d *delivery.Delivery, final bool) (own Answer, waited bool) {
 	turns := rc.options.Respond
 	rehearsed := !final && len(turns) > 0
 	if rehearsed {
@@ -112,45 +117,44 @@ func (rc *Receiver) finish(w http.ResponseWriter, r *http.Request, d *delivery.D
 	if rc.options.Keep != nil {
 		if err := rc.options.Keep(d); err != nil {
 			d.Answered, d.Note = http.StatusServiceUnavailable, "it could not be kept: "+err.Error()
-			answer(w, *d, Answer{})
-			return
+			return own, true
 		}
 	}
-	var own Answer
-	if rc.options.Forward != nil && !final {
-		if forwarded, ok := rc.options.Forward(r.Context(), d); ok && !rehearsed {
+	if final {
+		return own, true
+	}
+	if rc.options.Forward != nil {
+		if forwarded, ok := rc.options.Forward(ctx, d); ok && !rehearsed {
 			own, d.Answered = forwarded, forwarded.Status
 		}
 	}
-	if !final && !rc.wait(r.Context()) {
-		d.Answered = http.StatusServiceUnavailable // in case somebody reads it after all
-		answer(w, *d, Answer{})
-		d.Answered, d.Note = 0, noteHungUp
-		return
+	if !rc.wait(ctx) {
+		d.Answered = http.StatusServiceUnavailable
+		return Answer{}, false
 	}
-	answer(w, *d, own)
+	return own, true
 }
 
 // refuse returns the status for a request that is not read at all, or 0.
-func (rc *Receiver) refuse(r *http.Request, remote netip.Addr, d *delivery.Delivery) int {
+func (rc *Receiver) refuse(remote netip.Addr, path string, d *delivery.Delivery) int {
 	allowed := func(p netip.Prefix) bool { return p.Contains(remote) }
 	switch {
 	case rc.options.Allowed != nil && !slices.ContainsFunc(rc.options.Allowed, allowed):
 		d.Note = "address " + d.Remote + " is not allowed"
 		return http.StatusForbidden
-	case r.URL.Path != rc.options.Path:
-		d.Note = "path " + r.URL.Path + " is not " + rc.options.Path
+	case path != rc.options.Path:
+		d.Note = "path " + path + " is not " + rc.options.Path
 		return http.StatusNotFound
 	default:
 		return 0
 	}
 }
 
-// judge reads and judges the request and returns the status to answer with.
-func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.Delivery) (status int, final bool) {
+// read reads and judges the request and returns the status to answer with.
+func (rc *Receiver) read(w http.ResponseWriter, r *http.Request, d *delivery.Delivery) (status int, final bool) {
 	limit := int64(rc.options.Validator.MaxBody())
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	d.Body = body
+	var err error
+	d.Body, err = readBody(w, r, limit)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -163,20 +167,32 @@ func (rc *Receiver) judge(w http.ResponseWriter, r *http.Request, d *delivery.De
 	case err != nil:
 		d.Cut, d.Note = true, "the body did not arrive whole: "+err.Error()
 		return http.StatusBadRequest, true
+	default:
+		return rc.judge(r.Header, d)
 	}
-	d.Identity = owox.Identify(body)
-	d.Findings = rc.options.Validator.Request(r.Method, r.Header, body)
+}
+
+// readBody reads the body, or its beginning with an error.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength <= 0 || r.ContentLength > limit {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
+	body := make([]byte, r.ContentLength)
+	n, err := io.ReadFull(r.Body, body)
+	return body[:n], err
+}
+
+// judge judges a request whose body was read and returns the status to answer
+// with.
+func (rc *Receiver) judge(header http.Header, d *delivery.Delivery) (status int, final bool) {
+	d.Identity, d.Findings = rc.options.Validator.Identify(d.Method, header, d.Body)
 	if d.ID != "" && rc.seen.before(d.ID) {
 		d.Duplicate = true
 		d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID)...)
 	}
-	return rc.verdict(r, d)
-}
-
-func (rc *Receiver) verdict(r *http.Request, d *delivery.Delivery) (status int, final bool) {
-	_, compressed := validate.Compressed(r.Header)
+	_, compressed := validate.Compressed(header)
 	switch {
-	case r.Method != owox.Method:
+	case d.Method != owox.Method:
 		return http.StatusMethodNotAllowed, true
 	case compressed:
 		return http.StatusUnsupportedMediaType, true
@@ -205,45 +221,62 @@ func (rc *Receiver) wait(ctx context.Context) bool {
 }
 
 const (
-	writeTimeout = 10 * time.Second
-	maxProblems  = 100 // findings in an answer
+	textOK      = "ok\n"
+	typeOK      = "text/plain; charset=utf-8"
+	typeProblem = "application/problem+json"
+	maxProblems = 100 // findings in an answer
 )
 
-// answer writes the answer to the wire before it returns: an application's
-// own, or ours.
-func answer(w http.ResponseWriter, d delivery.Delivery, own Answer) {
-	status := d.Answered
-	body, contentType := []byte("ok\n"), "text/plain; charset=utf-8"
+// reply returns what to answer: an application's own answer, or ours. There is
+// no body where the status allows none.
+func reply(d *delivery.Delivery, own Answer) (contentType string, body []byte) {
 	switch {
 	case own.Status != 0:
-		body, contentType = own.Body, own.ContentType
-	case status < 200 || status > 299:
-		body, contentType = problem(d, status), "application/problem+json"
+		contentType, body = own.ContentType, own.Body
+	case d.Answered >= 200 && d.Answered <= 299:
+		contentType, body = typeOK, []byte(textOK)
+	default:
+		contentType, body = typeProblem, problem(d)
 	}
+	if !bodyAllowed(d.Answered) {
+		body = nil
+	}
+	return contentType, body
+}
+
+func bodyAllowed(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+const (
+	headerNoSniff = "X-Content-Type-Options"
+	noSniff       = "nosniff"
+)
+
+// answer writes the answer to the wire before it returns.
+func answer(w http.ResponseWriter, d *delivery.Delivery, own Answer) {
+	contentType, body := reply(d, own)
 	header := w.Header()
 	header["Content-Type"] = nil // or net/http guesses one
 	if contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
-	header.Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusMethodNotAllowed {
+	header.Set(headerNoSniff, noSniff)
+	if d.Answered == http.StatusMethodNotAllowed {
 		header.Set("Allow", owox.Method)
 	}
-	if bodyAllowed := status != http.StatusNoContent && status != http.StatusNotModified; bodyAllowed {
+	if bodyAllowed(d.Answered) {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
-	} else {
-		body = nil
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // a recorder in a test has none
-	w.WriteHeader(status)
+	w.WriteHeader(d.Answered)
 	_, _ = w.Write(body) // a sender that is gone is noticed by the next one
-	_ = control.Flush()
+	_ = http.NewResponseController(w).Flush()
 }
 
 // problem is the body of an answer that is not 2xx. Findings are in it when
 // one of them is an error.
-func problem(d delivery.Delivery, status int) []byte {
+func problem(d *delivery.Delivery) []byte {
+	status := d.Answered
 	findings := d.Findings
 	if validate.Valid(findings) {
 		findings = nil
@@ -284,15 +317,22 @@ func headers(r *http.Request) []owox.Header {
 	return slices.Insert(owox.SortHeaders(r.Header), 0, owox.Header{Name: "Host", Value: r.Host})
 }
 
-// remote returns the address of the sender. Proxies that are trusted are
-// passed over from the last to the first.
-func (rc *Receiver) remote(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+// peer reads the address at the other end of a connection.
+func peer(text string) netip.Addr {
+	at, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return netip.Addr{}
 	}
-	address := peer.Addr().Unmap()
-	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	return at.Addr().Unmap()
+}
+
+// remote returns the address of the sender. Proxies that are trusted are
+// passed over from the last to the first.
+func (rc *Receiver) remote(address netip.Addr, header http.Header) netip.Addr {
+	if len(rc.options.TrustedProxies) == 0 {
+		return address
+	}
+	forwarded := strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(forwarded) {
 		trusted := func(p netip.Prefix) bool { return p.Contains(address) }
 		next, err := netip.ParseAddr(strings.TrimSpace(text))

@@ -48,8 +48,9 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 			return context.WithValue(ctx, wireKey{}, conn)
 		},
 	}
+	entrance, wait := s.entrance(listener)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(wireListener{listener, s.TLS, s.Log}) }()
+	go func() { ended <- server.Serve(entrance) }()
 	select {
 	case err := <-ended:
 		return err
@@ -58,6 +59,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), or(s.ShutdownTimeout, DefaultShutdownTimeout))
 	defer cancel()
 	err := server.Shutdown(deadline)
+	wait(deadline)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
@@ -65,6 +67,18 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		return serveErr
 	}
 	return err
+}
+
+// entrance returns where net/http gets its connections from, and what waits
+// for those that it does not get. Requests that are answered at once may have a
+// lane; only net/http notices a sender that hangs up before its answer.
+func (s Server) entrance(listener net.Listener) (entrance net.Listener, wait func(context.Context)) {
+	rc, ok := s.Handler.(*Receiver)
+	if !ok || s.TLS != nil || rc.options.Delay > 0 || rc.options.Forward != nil {
+		return wireListener{listener, s.TLS, s.Log}, func(context.Context) {}
+	}
+	lanes := newLanes(listener, rc, or(s.HeaderTimeout, DefaultHeaderTimeout), s.Log)
+	return lanes, lanes.wait
 }
 
 func or(d, otherwise time.Duration) time.Duration {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -233,5 +234,127 @@ func TestHeadersAreKeptAsTheyCame(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRunningPlainRequestsEndBeforeTheServer(t *testing.T) {
+	kept, release := make(chan struct{}), make(chan struct{})
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery) error {
+		close(kept)
+		<-release
+		return nil
+	}})
+	address, stop := start(t, receiver.Server{Handler: handler})
+	idle, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close() //nolint:errcheck // the test is over
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()                                                                              //nolint:errcheck // the test is over
+	io.WriteString(conn, head(fmt.Sprintf("Content-Length: %d\r\n", len(payload)))+string(payload)) //nolint:errcheck // the answer tells
+	<-kept
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("a connection without a request got %v, want its end", err)
+	}
+	close(release)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != http.StatusOK || !response.Close {
+		t.Errorf("answered %+v, %v, want 200 and the end of the connection", response, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServerEndsThoughAPlainRequestDoesNot(t *testing.T) {
+	kept, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery) error {
+		close(kept)
+		<-release
+		return nil
+	}})
+	address, stop := start(t, receiver.Server{Handler: handler, ShutdownTimeout: 50 * time.Millisecond})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()                                                                              //nolint:errcheck // the test is over
+	io.WriteString(conn, head(fmt.Sprintf("Content-Length: %d\r\n", len(payload)))+string(payload)) //nolint:errcheck // the answer tells
+	<-kept
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is still open")
+	}
+}
+
+// BenchmarkServer measures deliveries over a loopback socket beside a bare
+// handler of net/http, on 64 connections.
+func BenchmarkServer(b *testing.B) {
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // a benchmark
+		w.WriteHeader(http.StatusOK)
+	})
+	v, err := validate.New(validate.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := []byte(head(fmt.Sprintf("Content-Length: %d\r\n", len(payload))) + string(payload))
+	servers := map[string]func(context.Context, net.Listener) error{
+		"receiver": receiver.Server{Handler: receiver.New(receiver.Options{Validator: v})}.Serve,
+		"bare-net-http": func(ctx context.Context, listener net.Listener) error {
+			server := &http.Server{Handler: bare}
+			context.AfterFunc(ctx, func() { server.Close() }) //nolint:errcheck // a benchmark
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		},
+	}
+	for name, serve := range servers {
+		b.Run(name, func(b *testing.B) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- serve(ctx, listener) }()
+			b.SetParallelism(32)
+			b.SetBytes(int64(len(payload)))
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				conn, err := net.Dial("tcp", listener.Addr().String())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer conn.Close() //nolint:errcheck // the benchmark is over
+				answer := make([]byte, 4096)
+				for pb.Next() {
+					if _, err := conn.Write(request); err != nil {
+						b.Error(err)
+						return
+					}
+					if n, err := conn.Read(answer); err != nil || !strings.HasPrefix(string(answer[:n]), "HTTP/1.1 200 OK\r\n") {
+						b.Errorf("answered %q, %v", answer[:n], err)
+						return
+					}
+				}
+			})
+			b.StopTimer()
+			cancel()
+			if err := <-ended; err != nil {
+				b.Error(err)
+			}
+		})
 	}
 }

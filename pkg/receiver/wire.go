@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
@@ -58,8 +59,10 @@ func (c *wireConn) take(r *http.Request) (headers []owox.Header, ok bool) {
 		c.lost, c.head = true, nil
 		return nil, false
 	}
-	lines := strings.Split(string(c.head[:end]), "\r\n")
-	for _, line := range lines[1:] {
+	head := string(c.head[:end])
+	headers = make([]owox.Header, 0, strings.Count(head, "\n"))
+	_, head, _ = strings.Cut(head, "\r\n")
+	for line := range strings.SplitSeq(head, "\r\n") {
 		name, value, _ := strings.Cut(line, ":")
 		headers = append(headers, owox.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
@@ -76,11 +79,11 @@ func (c *wireConn) take(r *http.Request) (headers []owox.Header, ok bool) {
 func sameHeaders(headers []owox.Header, r *http.Request) bool {
 	count := 0
 	for _, h := range headers {
-		values := r.Header[http.CanonicalHeaderKey(h.Name)]
 		switch {
 		case strings.EqualFold(h.Name, "Host"):
 			count--
-		case len(values) == 0:
+		case len(r.Header[h.Name]) > 0:
+		case len(r.Header[http.CanonicalHeaderKey(h.Name)]) == 0:
 			return false
 		}
 		count++
@@ -93,6 +96,30 @@ func sameHeaders(headers []owox.Header, r *http.Request) bool {
 }
 
 type wireKey struct{}
+
+// writeTimeout is how long a sender may take to read a part of an answer.
+// Deadlines are up to deadlineSlack longer or shorter than they should be, so
+// that not every request has to set them.
+const (
+	writeTimeout  = 10 * time.Second
+	deadlineSlack = time.Second
+)
+
+// timedConn is a connection whose writes do not wait for ever.
+type timedConn struct {
+	net.Conn
+	armed time.Time // when the deadline of writes was last set
+}
+
+func (c *timedConn) Write(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(c.armed) > deadlineSlack {
+		c.armed = now
+		if err := c.SetWriteDeadline(now.Add(writeTimeout + deadlineSlack)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
 
 // wireListener makes connections that listen in. With a TLS configuration they
 // speak TLS; a handshake that fails is said.
@@ -108,10 +135,10 @@ func (l wireListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	if l.tls == nil {
-		return &wireConn{Conn: conn}, nil
+		return &wireConn{Conn: &timedConn{Conn: conn}}, nil
 	}
 	secure := tls.Server(conn, l.tls)
-	return &wireConn{Conn: secure, handshake: func() {
+	return &wireConn{Conn: &timedConn{Conn: secure}, handshake: func() {
 		if err := secure.HandshakeContext(context.Background()); err != nil && l.log != nil {
 			l.log("TLS handshake error from " + conn.RemoteAddr().String() + ": " + err.Error())
 		}

@@ -37,8 +37,12 @@ func Escape(text string) string {
 }
 
 func needsEscape(text string) bool {
-	for i, r := range text {
-		if isUnsafe(r) || r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd") {
+	plain := 0 // most text is ASCII without controls
+	for plain < len(text) && ' ' <= text[plain] && text[plain] < 0x7f {
+		plain++
+	}
+	for i, r := range text[plain:] {
+		if isUnsafe(r) || r == utf8.RuneError && !strings.HasPrefix(text[plain+i:], "\ufffd") {
 			return true
 		}
 	}

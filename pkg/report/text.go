@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,19 +24,21 @@ type textReporter struct {
 	paint    palette
 }
 
-type palette struct{ good, bad, warn, info, dim *color.Color }
+// palette colours text, or leaves it as it is.
+type palette struct{ good, bad, warn, info, dim func(text string) string }
 
 func newText(o Options) Reporter {
-	paint := palette{
-		good: color.New(color.FgGreen), bad: color.New(color.FgRed, color.Bold), warn: color.New(color.FgYellow),
-		info: color.New(color.FgCyan), dim: color.New(color.Faint),
-	}
-	for _, c := range []*color.Color{paint.good, paint.bad, paint.warn, paint.info, paint.dim} {
-		if o.Color {
-			c.EnableColor()
-		} else {
-			c.DisableColor()
+	brush := func(attributes ...color.Attribute) func(string) string {
+		if !o.Color {
+			return func(text string) string { return text }
 		}
+		c := color.New(attributes...)
+		c.EnableColor()
+		return func(text string) string { return c.Sprint(text) }
+	}
+	paint := palette{
+		good: brush(color.FgGreen), bad: brush(color.FgRed, color.Bold), warn: brush(color.FgYellow),
+		info: brush(color.FgCyan), dim: brush(color.Faint),
 	}
 	return textReporter{&lockedWriter{w: o.Out}, &lockedWriter{w: o.Err}, o.Verbose, paint}
 }
@@ -51,27 +54,37 @@ func (t textReporter) Listening(l Listening) error {
 
 func (t textReporter) Delivery(d delivery.Delivery) error {
 	var out strings.Builder
-	words := []string{t.paint.dim.Sprint(d.ReceivedAt.Local().Format(time.TimeOnly)), t.status(d.Answered)}
+	out.Grow(256)
+	out.WriteString(t.paint.dim(d.ReceivedAt.Local().Format(time.TimeOnly)))
+	word := func(text string) {
+		out.WriteString("  ")
+		out.WriteString(text)
+	}
+	word(t.status(d.Answered))
 	if d.Note == "" || d.ID != "" {
-		words = append(words, event(d.Event), orDash(d.ID))
+		word(event(d.Event))
+		word(orDash(d.ID))
 	} else {
-		words = append(words, Escape(d.Method), Escape(d.Path))
+		word(Escape(d.Method))
+		word(Escape(d.Path))
 	}
 	if d.IsTest {
-		words = append(words, t.paint.info.Sprint("test"))
+		word(t.paint.info("test"))
 	}
 	if d.Duplicate {
-		words = append(words, t.paint.info.Sprint("duplicate"))
+		word(t.paint.info("duplicate"))
 	}
 	if d.Title != "" {
-		words = append(words, Escape(d.Title))
+		word(Escape(d.Title))
 	}
 	if d.Note != "" {
-		words = append(words, t.paint.bad.Sprint(Escape(d.Note)))
+		word(t.paint.bad(Escape(d.Note)))
 	}
-	fmt.Fprintln(&out, strings.Join(words, "  "))
+	out.WriteByte('\n')
 	for _, f := range d.Findings {
-		fmt.Fprintf(&out, "    %s\n", t.finding(f))
+		out.WriteString("    ")
+		out.WriteString(t.finding(f))
+		out.WriteByte('\n')
 	}
 	if d.Forwarded != nil {
 		t.forwarded(&out, d)
@@ -89,7 +102,7 @@ func (t textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	a := d.Forwarded
 	fmt.Fprintf(out, "    forwarded to %s  %s  %v\n", Escape(a.URL), t.status(a.Status), round(a.Duration))
 	if a.Failure != nil {
-		fmt.Fprintf(out, "    %s\n", t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
+		fmt.Fprintf(out, "    %s\n", t.paint.bad("failed: "+Escape(a.Failure.Error)))
 	}
 	if len(a.Body) > 0 {
 		indented(out, beginning(a.Body))
@@ -108,7 +121,7 @@ func (t textReporter) message(out *strings.Builder, headers []owox.Header, body 
 }
 
 func (t textReporter) dimmed(out *strings.Builder, line string) {
-	fmt.Fprintf(out, "    %s\n", t.paint.dim.Sprint(Escape(line)))
+	fmt.Fprintf(out, "    %s\n", t.paint.dim(Escape(line)))
 }
 
 func indented(out *strings.Builder, text string) {
@@ -121,7 +134,7 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 	var out strings.Builder
 	words := []string{owox.Method + " " + Escape(a.URL), t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
 	if a.Failure != nil {
-		words = append(words, t.paint.bad.Sprint("failed: "+Escape(a.Failure.Error)))
+		words = append(words, t.paint.bad("failed: "+Escape(a.Failure.Error)))
 	}
 	fmt.Fprintln(&out, strings.Join(words, "  "))
 	switch {
@@ -165,10 +178,16 @@ func (t textReporter) Finding(file string, f validate.Finding) error {
 
 // finding reads as a compiler's message does, so that editors can jump to it.
 func (t textReporter) finding(f validate.Finding) string {
-	paint := map[validate.Severity]*color.Color{validate.Error: t.paint.bad, validate.Warning: t.paint.warn, validate.Info: t.paint.info}[f.Severity]
-	text := fmt.Sprintf("%s: %s %s", paint.Sprint(f.Severity), Escape(f.Message), t.paint.dim.Sprint("["+f.Rule+"]"))
+	paint := t.paint.bad
+	switch f.Severity {
+	case validate.Warning:
+		paint = t.paint.warn
+	case validate.Info:
+		paint = t.paint.info
+	}
+	text := paint(f.Severity.String()) + ": " + Escape(f.Message) + " " + t.paint.dim("["+f.Rule+"]")
 	if f.Line > 0 {
-		return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, text)
+		return strconv.Itoa(f.Line) + ":" + strconv.Itoa(f.Column) + ": " + text
 	}
 	return text
 }
@@ -180,19 +199,19 @@ func (t textReporter) Close() error { return nil }
 // Case is a line that can be read at a glance; what was not met has below it
 // what was seen and what to change.
 func (t textReporter) Case(r conformance.Result) error {
-	mark := t.paint.good.Sprint("ok    ")
+	mark := t.paint.good("ok    ")
 	switch {
 	case !r.Tried:
-		mark = t.paint.dim.Sprint("-     ")
+		mark = t.paint.dim("-     ")
 	case !r.Met && r.Level == conformance.Required:
-		mark = t.paint.bad.Sprint("FAILED")
+		mark = t.paint.bad("FAILED")
 	case !r.Met:
-		mark = t.paint.warn.Sprint("advice")
+		mark = t.paint.warn("advice")
 	}
 	text := fmt.Sprintf("%s  %-24s  %s", mark, r.ID, r.Title)
 	switch {
 	case !r.Tried, r.Met:
-		text += t.paint.dim.Sprintf(": %s", Escape(r.Seen))
+		text += t.paint.dim(": " + Escape(r.Seen))
 	default:
 		text += fmt.Sprintf("\n        want: %s\n        seen: %s\n        do:   %s", r.Requires, Escape(r.Seen), Escape(r.Advice))
 	}
@@ -205,16 +224,16 @@ func (t textReporter) Summary(s Summary) error { return write(t.err, s.String()+
 func (t textReporter) status(status int) string {
 	switch {
 	case status == 0:
-		return t.paint.bad.Sprint("---")
+		return t.paint.bad("---")
 	case status >= 200 && status < 300:
-		return t.paint.good.Sprint(statusText(status))
+		return t.paint.good(statusText(status))
 	default:
-		return t.paint.bad.Sprint(statusText(status))
+		return t.paint.bad(statusText(status))
 	}
 }
 
 func statusText(status int) string {
-	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
 func event(t owox.EventType) string { return orDash(t.Short()) }

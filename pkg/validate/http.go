@@ -32,7 +32,7 @@ func (v *Validator) HTTP(raw []byte) []Finding {
 	} else if length := request.ContentLength; request.Header.Get("Content-Length") != "" {
 		body, findings = v.declared(body, length, start)
 	}
-	for _, f := range v.request(request.Method, request.Header, body) {
+	for _, f := range v.request(request.Method, request.Header, body, nil) {
 		switch {
 		case f.Offset < 0:
 			f.Offset = headers[http.CanonicalHeaderKey(f.Path)]

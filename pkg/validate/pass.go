@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
 // pass is one walk over the tokens of a body. It notes where each documented
@@ -63,16 +65,28 @@ func newPass(v *Validator) *pass {
 }
 
 // payload judges a body, with the headers that it must agree with unless they
-// are nil. The findings have no lines yet.
-func (v *Validator) payload(body []byte, headers *identity) []Finding {
+// are nil, and notes what identifies the event unless who is nil. The findings
+// have no lines yet.
+func (v *Validator) payload(body []byte, headers *identity, who *owox.Identity) []Finding {
 	if len(body) > v.maxBody {
+		if who != nil {
+			*who = owox.Identify(body)
+		}
 		return v.add(nil, BodySize, "", v.maxBody, "the body is larger than the limit of %d bytes", v.maxBody)
 	}
 	p := v.passes.Get().(*pass)
 	defer v.passes.Put(p)
 	p.reset(body)
-	if !p.asSent() {
+	asSent := p.asSent()
+	if !asSent {
 		p.read()
+	}
+	switch {
+	case who == nil:
+	case asSent:
+		*who = p.identity()
+	default:
+		*who = owox.Identify(body)
 	}
 	p.judge(headers)
 	findings := p.findings

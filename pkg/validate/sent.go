@@ -25,6 +25,37 @@ func (p *pass) asSent() (ok bool) {
 	return true
 }
 
+// identity returns what identifies the event of a body that was read as sent.
+// Its texts share one string.
+func (p *pass) identity() owox.Identity {
+	l := p.layout
+	rows := [...]int{l.id, l.projectID, l.dataMartID, l.title, l.runID, l.runStatus}
+	var short [256]byte
+	var ends [len(rows)]int
+	all := short[:0]
+	for i, row := range rows {
+		if p.spans[row].kind == '"' {
+			all = append(all, p.text(row)...)
+		}
+		ends[i] = len(all)
+	}
+	whole, start := string(all), 0
+	next := func(i int) (text string) {
+		text, start = whole[start:ends[i]], ends[i]
+		return text
+	}
+	who := owox.Identity{
+		ID: next(0), ProjectID: next(1), DataMartID: next(2), Title: next(3), RunID: next(4), RunStatus: next(5),
+		IsTest: p.spans[l.isTest].kind == 't',
+	}
+	if event := l.eventIndex(p.text(l.event)); event >= 0 {
+		who.Event = l.events[event].Type
+	} else if p.spans[l.event].kind == '"' {
+		who.Event = owox.EventType(p.text(l.event))
+	}
+	return who
+}
+
 // notAsSent is the end of what is not written as the sender writes it.
 const notAsSent = -1
 

@@ -33,6 +33,9 @@ func sameNotes(t *testing.T, body []byte) (asSent bool) {
 	if short.root != long.root || len(long.elements) > 0 || len(long.findings) > 0 {
 		t.Errorf("%q: the long way has root %v, elements %v, findings %v", body, long.root, long.elements, long.findings)
 	}
+	if diff := cmp.Diff(owox.Identify(body), short.identity()); diff != "" {
+		t.Errorf("%q: identity (-long +short):\n%s", body, diff)
+	}
 	return true
 }
 
@@ -52,6 +55,8 @@ func TestPayloadsAsSentTakeTheShortWay(t *testing.T) {
 			body,
 			strings.Replace(body, "My Project", `Ünïcode \"quoted\" \\ \n`, 1),
 			strings.Replace(body, `"isTest":true`, `"isTest":1`, 1),
+			strings.Replace(body, `"event":"owox`, `"event":"\"x`, 1),
+			strings.Replace(body, "Sales", strings.Repeat(`\b\f\/é`, 100), 1),
 			strings.Replace(body, `"errors":["`, `"errors":["x","","`, 1),
 		}
 		for _, body := range bodies {

@@ -15,8 +15,9 @@ type layout struct {
 	rows     int
 	events   []owox.Event
 
-	// Rows of the members that rules speak of by name.
+	// Rows of the members that are spoken of by name.
 	id, event, isTest, startedAt, finishedAt, durationMS int
+	projectID, dataMartID, title, runID, runStatus       int
 }
 
 // node is a member of the payload with what is asked of it at hand.
@@ -36,20 +37,15 @@ type node struct {
 var theLayout = sync.OnceValue(func() *layout {
 	l := &layout{rows: len(owox.Fields()), events: owox.Events()}
 	l.envelope = l.node(owox.Shape())
+	named := map[string]*int{
+		owox.PathID: &l.id, owox.PathEvent: &l.event, owox.PathIsTest: &l.isTest,
+		owox.PathStartedAt: &l.startedAt, owox.PathFinishedAt: &l.finishedAt, owox.PathDurationMS: &l.durationMS,
+		owox.PathProjectID: &l.projectID, owox.PathDataMartID: &l.dataMartID, owox.PathTitle: &l.title,
+		owox.PathRunID: &l.runID, owox.PathRunStatus: &l.runStatus,
+	}
 	for row, f := range owox.Fields() {
-		switch f.Path {
-		case owox.PathID:
-			l.id = row
-		case owox.PathEvent:
-			l.event = row
-		case owox.PathIsTest:
-			l.isTest = row
-		case owox.PathStartedAt:
-			l.startedAt = row
-		case owox.PathFinishedAt:
-			l.finishedAt = row
-		case owox.PathDurationMS:
-			l.durationMS = row
+		if at := named[f.Path]; at != nil {
+			*at = row
 		}
 	}
 	return l

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
 // Limits that hold unless a [Config] says otherwise.
@@ -56,13 +58,22 @@ func (v *Validator) MaxBody() int { return v.maxBody }
 // Payload judges a body. It returns nil when there is nothing to say, and does
 // not allocate then.
 func (v *Validator) Payload(body []byte) []Finding {
-	return locate(v.payload(body, nil), body)
+	return locate(v.payload(body, nil, nil), body)
 }
 
 // Request judges a request: its method, the documented headers, its body, and
 // whether they agree. Other headers are never a finding.
 func (v *Validator) Request(method string, header http.Header, body []byte) []Finding {
-	return locate(v.request(method, header, body), body)
+	return locate(v.request(method, header, body, nil), body)
+}
+
+// Identify judges a request as Request does, and returns what [owox.Identify]
+// returns for its body: both for the price of one reading, where the body is
+// written as the sender writes it.
+func (v *Validator) Identify(method string, header http.Header, body []byte) (owox.Identity, []Finding) {
+	var who owox.Identity
+	findings := locate(v.request(method, header, body, &who), body)
+	return who, findings
 }
 
 // SeenBefore returns the finding for a delivery whose id was seen before, or
