@@ -40,8 +40,7 @@ const (
 	insertDelivery = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
 		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			(SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ? AND webhook_id <> ''))
-		RETURNING sequence`
+			(SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ? AND webhook_id <> ''))`
 	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)`
 )
 
@@ -49,14 +48,6 @@ const (
 var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 
 func newRow(d delivery.Delivery) ([]any, error) {
-	pairs := make([][2]string, len(d.Headers))
-	for i, h := range d.Headers {
-		pairs[i] = [2]string{h.Name, h.Value}
-	}
-	headers, err := json.Marshal(pairs, jsonOptions)
-	if err != nil {
-		return nil, fmt.Errorf("write headers: %w", err)
-	}
 	findings, err := json.Marshal(d.Findings, jsonOptions)
 	if err != nil {
 		return nil, fmt.Errorf("write findings: %w", err)
@@ -66,9 +57,24 @@ func newRow(d delivery.Delivery) ([]any, error) {
 		body = []byte{} // an empty body is not NULL
 	}
 	return []any{
-		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, string(headers), body, d.Cut, string(d.Event), d.IsTest, d.ProjectID,
+		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), body, d.Cut, string(d.Event), d.IsTest, d.ProjectID,
 		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), d.ID,
 	}, nil
+}
+
+// headersJSON writes headers as pairs of name and value. What is no UTF-8 is
+// replaced.
+func headersJSON(headers []owox.Header) string {
+	out := append(make([]byte, 0, 1024), '[')
+	for i, h := range headers {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out, _ = jsontext.AppendQuote(append(out, '['), h.Name)
+		out, _ = jsontext.AppendQuote(append(out, ','), h.Value)
+		out = append(out, ']')
+	}
+	return string(append(out, ']'))
 }
 
 func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
@@ -232,21 +238,27 @@ func (j *Journal) Attempts(ctx context.Context, sequence int64) ([]Attempt, erro
 
 // Pruning goes in steps, so that deliveries wait no longer than for one.
 const (
-	pruneStep  = 200
-	pruneEvery = 500 // deliveries kept between two looks at the size
+	pruneStep  = 500
+	pruneEvery = 500 // deliveries kept between two looks at their number
+)
+
+const (
+	deleteOld    = "DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY sequence LIMIT ?)"
+	deleteBeyond = `DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries ORDER BY sequence LIMIT
+		(SELECT CASE WHEN COUNT(*) - ? > ? THEN ? WHEN COUNT(*) > ? THEN COUNT(*) - ? ELSE 0 END FROM deliveries))`
 )
 
 // pruneStep deletes some of the oldest entries: those beyond the number to
 // keep, or with a time those received before it. Fewer than pruneStep: there
-// are no others.
+// are no others. Only the goroutine that writes may call it.
 func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
-	condition, arg := "sequence <= (SELECT sequence FROM deliveries ORDER BY sequence DESC LIMIT 1 OFFSET ?)", any(keep)
+	query, args := deleteBeyond, []any{keep, pruneStep, pruneStep, keep, keep}
 	if !before.IsZero() {
-		condition, arg = "received_at < ?", owox.FormatTimestamp(before)
+		query, args = deleteOld, []any{owox.FormatTimestamp(before), pruneStep}
 	}
-	result, err := j.writer.ExecContext(ctx, "DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries WHERE "+condition+" ORDER BY sequence LIMIT ?)", arg, pruneStep) //nolint:gosec // the condition is ours
+	result, err := j.conn.ExecContext(ctx, query, args...)
 	if err != nil {
-		return 0, failed("prune", j.file, explain(err))
+		return 0, err
 	}
 	return result.RowsAffected()
 }
@@ -256,10 +268,16 @@ func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (de
 // writers.
 func (j *Journal) Prune(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
 	for {
-		step, err := j.pruneStep(ctx, keep, before)
-		deleted += step
-		if err != nil || step < pruneStep {
+		var step int64
+		err := j.submit(func(context.Context) (err error) {
+			step, err = j.pruneStep(ctx, keep, before)
+			return err
+		})
+		if err != nil {
 			return deleted, err
+		}
+		if deleted += step; step < pruneStep {
+			return deleted, nil
 		}
 	}
 }

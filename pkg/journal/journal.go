@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -42,8 +43,10 @@ var migrations embed.FS
 type Journal struct {
 	file               string
 	writer, reader     *sql.DB
+	conn               *sql.Conn // writer's only one, for the goroutine that writes
 	insertion, attempt *sql.Stmt // of a delivery, of an attempt
 	keep               int       // deliveries; 0: all
+	written            int       // since the last look at their number
 
 	mu     sync.RWMutex // held for reading while something is queued
 	closed bool
@@ -53,7 +56,7 @@ type Journal struct {
 
 // job is something to write, in the same commit as what waits beside it.
 type job struct {
-	do   func(context.Context, *sql.Tx) error
+	do   func(context.Context) error
 	done chan error
 }
 
@@ -88,18 +91,36 @@ func Open(ctx context.Context, file string, keep int) (*Journal, error) {
 	}
 	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, queue: make(chan *job, maxWait), ended: make(chan struct{})}
 	if err := j.prepare(ctx); err != nil {
-		return nil, errors.Join(failed("open", file, explain(err)), reader.Close(), writer.Close())
+		return nil, errors.Join(failed("open", file, explain(err)), j.closeDatabase())
 	}
 	go j.write(context.WithoutCancel(ctx)) // until it is closed
 	return j, nil
 }
 
 func (j *Journal) prepare(ctx context.Context) (err error) {
-	if j.insertion, err = j.writer.PrepareContext(ctx, insertDelivery); err != nil {
+	if j.conn, err = j.writer.Conn(ctx); err != nil {
 		return err
 	}
-	j.attempt, err = j.writer.PrepareContext(ctx, insertAttempt)
+	if j.insertion, err = j.conn.PrepareContext(ctx, insertDelivery); err != nil {
+		return err
+	}
+	j.attempt, err = j.conn.PrepareContext(ctx, insertAttempt)
 	return err
+}
+
+// closeDatabase closes what was opened of it. Statements first: SQLite does not
+// tidy up its files as long as there is one.
+func (j *Journal) closeDatabase() error {
+	var errs []error
+	for _, statement := range []*sql.Stmt{j.insertion, j.attempt} {
+		if statement != nil {
+			errs = append(errs, statement.Close())
+		}
+	}
+	if j.conn != nil {
+		errs = append(errs, j.conn.Close())
+	}
+	return errors.Join(append(errs, j.reader.Close(), j.writer.Close())...)
 }
 
 // OpenExisting opens a journal that must be there.
@@ -158,12 +179,12 @@ func (j *Journal) Close() error {
 	close(j.queue)
 	j.mu.Unlock()
 	<-j.ended
-	return errors.Join(j.reader.Close(), j.writer.Close())
+	return j.closeDatabase()
 }
 
 // submit queues something to write and waits for its commit. It does not
 // return before: whoever gave up waiting could not know whether it was kept.
-func (j *Journal) submit(do func(context.Context, *sql.Tx) error) error {
+func (j *Journal) submit(do func(context.Context) error) error {
 	w := &job{do: do, done: make(chan error, 1)}
 	j.mu.RLock()
 	if j.closed {
@@ -175,44 +196,54 @@ func (j *Journal) submit(do func(context.Context, *sql.Tx) error) error {
 	return <-w.done
 }
 
-// write commits what waits, group by group, and prunes between groups.
+// write commits what waits, group by group.
 func (j *Journal) write(ctx context.Context) {
 	defer close(j.ended)
 	group := make([]*job, 0, maxGroup)
-	kept := 0
 	for first := range j.queue {
 		group = append(group[:0], first)
-		for more := true; more && len(group) < maxGroup; {
-			select {
-			case w, open := <-j.queue:
-				if more = open; open {
-					group = append(group, w)
-				}
-			default:
-				more = false
-			}
-		}
-		j.commit(ctx, group)
-		if kept += len(group); j.keep > 0 && kept >= pruneEvery {
-			if deleted, err := j.pruneStep(ctx, j.keep, time.Time{}); err != nil || deleted < pruneStep {
-				kept = 0 // what is wrong is said to the next delivery
-			}
-		}
+		group = j.commit(ctx, group)
 	}
 }
 
-// commit writes a group in one transaction and tells everybody how it went.
-func (j *Journal) commit(ctx context.Context, group []*job) {
-	tx, err := j.writer.BeginTx(ctx, nil)
-	for _, w := range group {
+// more adds what waits to a group. Whoever has a delivery at hand gets a chance
+// to add it: the larger the groups, the less a delivery costs.
+func (j *Journal) more(group []*job) []*job {
+	for tries := 0; tries < 2 && len(group) < maxGroup; {
+		select {
+		case w, open := <-j.queue:
+			if !open {
+				return group
+			}
+			group, tries = append(group, w), 0
+		default:
+			runtime.Gosched()
+			tries++
+		}
+	}
+	return group
+}
+
+// commit writes a group, and what comes while it does, in one transaction and
+// tells everybody how it went.
+func (j *Journal) commit(ctx context.Context, group []*job) []*job {
+	_, err := j.conn.ExecContext(ctx, begin)
+	for i := 0; i < len(group); i++ {
 		if err == nil {
-			err = w.do(ctx, tx)
+			err = group[i].do(ctx)
+		}
+		if i == len(group)-1 {
+			group = j.more(group)
 		}
 	}
 	if err == nil {
-		err = tx.Commit()
-	} else if tx != nil {
-		_ = tx.Rollback() // the first error tells
+		err = j.shrink(ctx, len(group))
+	}
+	if err == nil {
+		_, err = j.conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		_, _ = j.conn.ExecContext(ctx, "ROLLBACK") // the first error tells
 	}
 	if err != nil {
 		err = failed("write", j.file, explain(err))
@@ -220,6 +251,20 @@ func (j *Journal) commit(ctx context.Context, group []*job) {
 	for _, w := range group {
 		w.done <- err
 	}
+	return group
+}
+
+// shrink notes that more was written, and from time to time deletes what is
+// beyond the number to keep.
+func (j *Journal) shrink(ctx context.Context, written int) error {
+	if j.written += written; j.keep == 0 || j.written < pruneEvery {
+		return nil
+	}
+	deleted, err := j.pruneStep(ctx, j.keep, time.Time{})
+	if deleted < pruneStep {
+		j.written = 0
+	}
+	return err
 }
 
 // Keep writes a delivery and returns its sequence number once it has been
@@ -229,36 +274,37 @@ func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = j.submit(func(ctx context.Context, tx *sql.Tx) error {
-		return tx.StmtContext(ctx, j.insertion).QueryRowContext(ctx, row...).Scan(&sequence)
+	err = j.submit(func(ctx context.Context) (err error) {
+		sequence, err = insert(ctx, j.insertion, row)
+		return err
 	})
 	return sequence, err
 }
 
 // KeepAnswer writes what a delivery that is kept already was answered with.
 func (j *Journal) KeepAnswer(sequence int64, status int) error {
-	return j.submit(func(ctx context.Context, tx *sql.Tx) error { return setAnswered(ctx, tx, sequence, status) })
+	return j.submit(func(ctx context.Context) error { return j.setAnswered(ctx, sequence, status) })
 }
 
-func setAnswered(ctx context.Context, tx *sql.Tx, sequence int64, status int) error {
-	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
+func (j *Journal) setAnswered(ctx context.Context, sequence int64, status int) error {
+	_, err := j.conn.ExecContext(ctx, "UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
 	return err
 }
 
 // KeepAttempt writes an attempt to deliver an entry again.
 func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
-	return j.submit(func(ctx context.Context, tx *sql.Tx) error { return j.addAttempt(ctx, tx, sequence, at, a) })
+	return j.submit(func(ctx context.Context) error { return j.addAttempt(ctx, sequence, at, a) })
 }
 
 // KeepForward writes an attempt to forward an entry, and what the entry is
 // answered with because of it.
 func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, answered int) error {
-	return j.submit(func(ctx context.Context, tx *sql.Tx) error {
-		return errors.Join(j.addAttempt(ctx, tx, sequence, at, a), setAnswered(ctx, tx, sequence, answered))
+	return j.submit(func(ctx context.Context) error {
+		return errors.Join(j.addAttempt(ctx, sequence, at, a), j.setAnswered(ctx, sequence, answered))
 	})
 }
 
-func (j *Journal) addAttempt(ctx context.Context, tx *sql.Tx, sequence int64, at time.Time, a delivery.Attempt) error {
-	_, err := tx.StmtContext(ctx, j.attempt).ExecContext(ctx, attemptRow(sequence, at, a)...)
+func (j *Journal) addAttempt(ctx context.Context, sequence int64, at time.Time, a delivery.Attempt) error {
+	_, err := j.attempt.ExecContext(ctx, attemptRow(sequence, at, a)...)
 	return err
 }

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -214,7 +213,7 @@ func TestWhatCannotBeOpened(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer.db")
 	j := open(t, newer, 0)
-	if _, err := j.writer.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
+	if _, err := j.conn.ExecContext(context.Background(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
@@ -273,7 +272,7 @@ func TestFullDiskIsSaidAndGotOver(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
 	pages := func(n int) {
 		t.Helper()
-		if _, err := j.writer.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", n)); err != nil {
+		if _, err := j.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA max_page_count = %d", n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -298,7 +297,7 @@ func TestFullDiskIsSaidAndGotOver(t *testing.T) {
 
 func TestReadOnlyIsSaid(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
-	if _, err := j.writer.Exec("PRAGMA query_only = 1"); err != nil {
+	if _, err := j.conn.ExecContext(context.Background(), "PRAGMA query_only = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Keep(sample(1)); !errors.Is(err, ErrReadOnly) {
@@ -364,7 +363,13 @@ func BenchmarkWriter(b *testing.B) {
 		})
 	})
 	b.Run("one-transaction-each", func(b *testing.B) {
-		j := open(b, filepath.Join(b.TempDir(), "journal.db"), 0)
+		file := filepath.Join(b.TempDir(), "journal.db")
+		open(b, file, 0)
+		writer, err := openWriter(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer writer.Close() //nolint:errcheck // the benchmark is over
 		row, err := newRow(sample(1))
 		if err != nil {
 			b.Fatal(err)
@@ -372,11 +377,24 @@ func BenchmarkWriter(b *testing.B) {
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				var sequence int64
-				if err := j.writer.QueryRow(insertDelivery, row...).Scan(&sequence); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				if _, err := writer.Exec(insertDelivery, row...); err != nil {
 					b.Error(err)
 				}
 			}
 		})
 	})
+}
+
+func TestCloseLeavesOneFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, file, 0)
+	if _, err := j.Keep(sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := filepath.Glob(file + "*"); err != nil || len(names) != 1 {
+		t.Errorf("%v, %v, want %s alone", names, err, file)
+	}
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/url"
@@ -18,13 +19,14 @@ import (
 const (
 	dialect      = goose.DialectSQLite3
 	migrationsOf = "migrations/sqlite"
+	begin        = "BEGIN IMMEDIATE" // waits for other processes here, not halfway
 )
 
 // openWriter opens the one connection that writes. Its commits are synced
 // before they return, and it waits for other processes that write.
 func openWriter(file string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(file, "rwc",
-		"busy_timeout(10000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+		"busy_timeout(10000)", "temp_store(memory)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}
@@ -39,6 +41,16 @@ func openReader(file string) (*sql.DB, error) {
 func dsn(file, mode string, pragmas ...string) string {
 	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", Opaque: filepath.ToSlash((&url.URL{Path: file}).EscapedPath()), RawQuery: query.Encode()}).String()
+}
+
+// insert inserts a row and returns its sequence. RETURNING would do the same
+// with a temporary table for each.
+func insert(ctx context.Context, statement *sql.Stmt, row []any) (sequence int64, err error) {
+	result, err := statement.ExecContext(ctx, row...)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 // explain turns what the database says into errors of this package.
