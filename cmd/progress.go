@@ -68,3 +68,9 @@ func (p progress) set(done int) {
 		_ = p.bar.Set(done)
 	}
 }
+
+func (p progress) describe(doing string) {
+	if p.bar != nil {
+		p.bar.Describe(doing)
+	}
+}

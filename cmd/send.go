@@ -9,13 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
-	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -23,6 +23,7 @@ import (
 
 type sendOptions struct {
 	payloadFlags
+	loadFlags
 	file            string
 	fresh           bool
 	local           bool
@@ -36,6 +37,7 @@ type sendOptions struct {
 	dryRun          bool
 	noValidate      bool
 	verbose         bool
+	isMany          bool // a load
 }
 
 func newSendCommand(a *app) *cobra.Command {
@@ -47,7 +49,12 @@ func newSendCommand(a *app) *cobra.Command {
 
 URL is an http or https URL, @name for one of the endpoints in the
 configuration, or left out where url is configured. A delivery is a success
-when the endpoint answers with a 2xx status within 10 seconds.`,
+when the endpoint answers with a 2xx status within 10 seconds.
+
+With --count or --duration it makes a load: each delivery has its own id and
+timestamp and is tried once, and a summary says how they went. With --rate, the
+time of a delivery that had to wait for others counts from when it was due, so
+that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 		Example: `  # what the Test button does
   owoxhook send --test https://example.com/hook
 
@@ -57,19 +64,28 @@ when the endpoint answers with a 2xx status within 10 seconds.`,
   # a payload from a file, tried again as OWOX does
   owoxhook send --file payload.json --attempts 3 https://example.com/hook
 
+  # can the endpoint take the runs of a grouping window at once?
+  owoxhook send -n 10000 -c 64 --event failed,successful --report load.html https://example.com/hook
+
   # what would go out, byte for byte
   owoxhook send --event successful --dry-run https://example.com/hook`,
 		Args: atMost(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.isMany, err = opts.isLoad(cmd); err != nil {
+				return err
+			}
 			if err := opts.check(cmd, args); err != nil {
 				return err
 			}
 			return runSend(cmd.Context(), a, opts, args)
 		},
 	}
-	opts.bind(cmd)
+	opts.payloadFlags.bind(cmd)
+	opts.loadFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
+	flags.Lookup("event").Usage = "event types to deliver: failed, successful, full `NAMES`, with commas between them"
 	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
 	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
@@ -127,6 +143,9 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 		}
 		job.sender = sender.New(options)
 		defer job.sender.Close()
+		if opts.isMany {
+			return job.load(ctx, requests)
+		}
 		if opts.local {
 			return job.sendLocally(ctx, requests)
 		}
@@ -178,11 +197,20 @@ func (j *sendJob) payloads(ctx context.Context) ([][]byte, error) {
 	if j.opts.file != "" {
 		return j.filePayloads(ctx)
 	}
-	payload, err := j.sample(j.opts.payloadFlags)
-	if err != nil {
-		return nil, err
+	var payloads [][]byte
+	for event := range strings.SplitSeq(j.opts.event, ",") {
+		flags := j.opts.payloadFlags
+		flags.event = strings.TrimSpace(event)
+		payload, err := j.sample(flags)
+		if err != nil {
+			return nil, err
+		}
+		if err := j.judge("sample", input{text: payload}); err != nil {
+			return nil, err
+		}
+		payloads = append(payloads, payload)
 	}
-	return [][]byte{payload}, j.judge("sample", input{text: payload})
+	return payloads, nil
 }
 
 func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
@@ -330,11 +358,7 @@ func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func
 		}
 	}
 	if len(requests) > 1 {
-		err := j.reporter.Summary(report.Summary{
-			{N: len(requests), Name: "deliveries", One: "delivery", Many: "deliveries"},
-			{N: len(requests) - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
-			{N: failed, Name: "failed", One: "failed", Many: "failed"},
-		})
+		err := j.summary(len(requests), failed)
 		if err != nil {
 			return err
 		}
@@ -349,31 +373,10 @@ func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func
 	}
 }
 
-// sendLocally delivers to a receiver of our own. The receiver's side of each
-// attempt is said before the sender's.
-func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
-	listener, err := listenOn(ctx, "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	received := make(chan delivery.Delivery, 1)
-	handler := receiver.New(receiver.Options{Validator: j.validator, Now: j.now, Received: func(d delivery.Delivery) { received <- d }})
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- receiver.Server{Handler: handler}.Serve(serving, listener) }()
-
-	j.url.Host = listener.Addr().String()
-	err = j.reporter.Listening(report.Listening{URL: j.url.String(), Path: j.url.Path})
-	if err == nil {
-		err = j.send(ctx, requests, func(attempt delivery.Attempt) error {
-			if attempt.Status != 0 {
-				if err := j.reporter.Delivery(<-received); err != nil {
-					return err
-				}
-			}
-			return j.reporter.Attempt(attempt)
-		})
-	}
-	stop()
-	return errors.Join(err, <-ended)
+func (j *sendJob) summary(made, failed int) error {
+	return j.reporter.Summary(report.Summary{
+		{N: made, Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: made - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
+		{N: failed, Name: "failed", One: "failed", Many: "failed"},
+	})
 }

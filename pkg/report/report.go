@@ -29,6 +29,7 @@ type Reporter interface {
 	Finding(file string, f validate.Finding) error
 	File(File) error // after its findings
 	Case(conformance.Result) error
+	Load(Load) error
 	Summary(Summary) error
 	Close() error // writes what is said at the end
 }

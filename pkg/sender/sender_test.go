@@ -24,7 +24,10 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// fasthttp's cleaner ends by itself, after its pause.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"))
+}
 
 var payload = owox.Documented(owox.RunFailed)
 
