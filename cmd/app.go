@@ -37,7 +37,7 @@ type app struct {
 // Main runs owoxhook with the arguments and returns its exit status.
 func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
-	root := a.root()
+	root := a.root(args)
 	root.SetArgs(args)
 	started := false
 	wrapPreRun(root, &started)
@@ -59,7 +59,7 @@ func wrapPreRun(root *cobra.Command, started *bool) {
 
 // Root returns the command tree, for completions and manual pages.
 func Root() *cobra.Command {
-	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root()
+	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root(nil)
 }
 
 // bindReport adds the flag that only commands with reports have.

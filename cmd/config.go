@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/adrg/xdg"
@@ -76,10 +77,16 @@ func (a *app) configure(command *cobra.Command) error {
 		return usageError{err}
 	}
 	a.config = c
+	if len(c.origin) > 0 {
+		a.addCommands(command.Root(), "") // a value is wrong whichever command it is for
+	}
 	return c.apply(command)
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\n\s*)?line (\d+): `)
+// yamlLine is compiled when something is wrong, not when a program starts.
+var yamlLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: (?:unmarshal errors:\n\s*)?line (\d+): `)
+})
 
 func (c *config) readFile(file string) error {
 	text, err := os.ReadFile(file)
@@ -122,11 +129,11 @@ func (c *config) readFile(file string) error {
 
 // yamlError puts the line of an error where editors look for it.
 func yamlError(file string, err error) error {
-	line := yamlLine.FindStringSubmatch(err.Error())
+	line := yamlLine().FindStringSubmatch(err.Error())
 	if line == nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return fmt.Errorf("%s:%s: %s", file, line[1], yamlLine.ReplaceAllString(err.Error(), ""))
+	return fmt.Errorf("%s:%s: %s", file, line[1], yamlLine().ReplaceAllString(err.Error(), ""))
 }
 
 // checkEndpoints holds the one key that is a table of its own to its type.

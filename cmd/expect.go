@@ -30,8 +30,8 @@ func (e *expectFlags) bind(cmd *cobra.Command) {
 	flags.StringArrayVar(&e.matches, "match", nil, "count a delivery only when its payload has this value: `PATH=VALUE`")
 	flags.DurationVar(&e.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
 	_ = flags.SetAnnotation("timeout", notConfigured, []string{"the key means the time limit of an attempt"}) // the flag was just added
-	complete(cmd, "expect-event", eventNames()...)
-	complete(cmd, "match", fieldPaths()...)
+	completeLater(cmd, "expect-event", eventNames)
+	completeLater(cmd, "match", fieldPaths)
 }
 
 // match is a value that a payload must have.

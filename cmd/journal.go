@@ -72,7 +72,7 @@ func (f *filterFlags) bind(cmd *cobra.Command) {
 	flags.BoolVar(&f.test, "test", false, "test events only")
 	flags.StringVar(&f.dataMart, "data-mart", "", "deliveries of the data mart with this `ID` or title only")
 	flags.StringVar(&f.since, "since", "", "deliveries received in this time, such as 2h or 7d, or since this `DATE` only")
-	complete(cmd, "event", eventNames()...)
+	completeLater(cmd, "event", eventNames)
 }
 
 func (f filterFlags) filter(a *app) (journal.Filter, error) {

@@ -35,9 +35,9 @@ func (p *payloadFlags) bind(cmd *cobra.Command) {
 	flags.BoolVar(&p.test, "test", false, "make exactly what the Test button sends")
 	flags.Var(&editFlag{edits: &p.edits}, "set", "set a member: "+owox.PathRunID+"=r1; a value that is not JSON is a string")
 	flags.Var(&editFlag{edits: &p.edits, unset: true}, "unset", "remove a member")
-	complete(cmd, "event", eventNames()...)
-	complete(cmd, "set", fieldPaths()...)
-	complete(cmd, "unset", fieldPaths()...)
+	completeLater(cmd, "event", eventNames)
+	completeLater(cmd, "set", fieldPaths)
+	completeLater(cmd, "unset", fieldPaths)
 }
 
 func eventNames() []string {

@@ -1,12 +1,40 @@
 package cmd
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
-func (a *app) root() *cobra.Command {
+type namedCommand struct {
+	name  string
+	make  func(*app) *cobra.Command
+	alone bool // needs none of the others, and starts faster without them
+}
+
+// commands returns the commands in the order of the help text.
+func commands() []namedCommand {
+	return []namedCommand{
+		{"sample", newSampleCommand, true},
+		{"send", newSendCommand, false},
+		{"listen", newListenCommand, false},
+		{"validate", newValidateCommand, false},
+		{"check", newCheckCommand, false},
+		{"deliveries", newDeliveriesCommand, false},
+		{"replay", newReplayCommand, false},
+		{"events", newEventsCommand, false},
+		{"rules", newRulesCommand, false},
+		{"schema", newSchemaCommand, false},
+		{"config", newConfigCommand, false},
+		{"completion", newCompletionCommand, false},
+		{"version", newVersionCommand, true},
+	}
+}
+
+// root makes the command tree, or as much of it as the arguments need.
+func (a *app) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "owoxhook",
 		Short: "Send, receive and judge OWOX Data Marts webhooks",
@@ -39,19 +67,35 @@ and turns both into checks that a script can rely on.`,
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)
-	root.AddCommand(
-		newSampleCommand(a), newSendCommand(a), newListenCommand(a), newValidateCommand(a), newCheckCommand(a),
-		newDeliveriesCommand(a), newReplayCommand(a),
-		newEventsCommand(a), newRulesCommand(a), newSchemaCommand(a),
-		newConfigCommand(a), newCompletionCommand(a), newVersionCommand(a),
-	)
+	only := ""
+	if len(args) > 0 && slices.ContainsFunc(commands(), func(c namedCommand) bool { return c.alone && c.name == args[0] }) {
+		only = args[0]
+	}
+	a.addCommands(root, only)
 	return root
+}
+
+// addCommands adds the commands that are not there yet, or only one of them.
+func (a *app) addCommands(root *cobra.Command, only string) {
+	for _, c := range commands() {
+		there := slices.ContainsFunc(root.Commands(), func(command *cobra.Command) bool { return command.Name() == c.name })
+		if !there && (only == "" || c.name == only) {
+			root.AddCommand(c.make(a))
+		}
+	}
 }
 
 // complete offers fixed words for the value of a flag. It cannot fail: the
 // flag was just added.
 func complete(cmd *cobra.Command, flag string, words ...string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeLater is complete for words that take time to list.
+func completeLater(cmd *cobra.Command, flag string, words func() []string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 func newHelpCommand() *cobra.Command {

@@ -30,11 +30,12 @@ func (j *judgeFlags) bind(cmd *cobra.Command) {
 	flags.BoolVar(&j.strict, "strict", false, "warnings are errors")
 	flags.StringSliceVar(&j.rules, "rule", nil, "change a rule: `ID=SEVERITY`, with error, warning, info or off")
 	flags.Var(&j.maxBody, "max-body", "`SIZE` that a body may have")
-	var ids []string
-	for _, r := range validate.Rules() {
-		ids = append(ids, r.ID+"=")
-	}
-	_ = cmd.RegisterFlagCompletionFunc("rule", cobra.FixedCompletions(ids, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	_ = cmd.RegisterFlagCompletionFunc("rule", func(*cobra.Command, []string, string) (ids []string, _ cobra.ShellCompDirective) {
+		for _, r := range validate.Rules() {
+			ids = append(ids, r.ID+"=")
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
 }
 
 func (j *judgeFlags) validator() (*validate.Validator, error) {

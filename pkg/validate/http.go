@@ -7,12 +7,16 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"sync"
 )
 
-var requestLine = regexp.MustCompile(`^[A-Z]{1,32} [^ \r\n]+ HTTP/[0-9.]+\r?\n`)
+// requestLine is compiled when a file is read, not when a program starts.
+var requestLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Z]{1,32} [^ \r\n]+ HTTP/[0-9.]+\r?\n`)
+})
 
 // IsHTTP reports whether a text starts like a raw HTTP request.
-func IsHTTP(text []byte) bool { return requestLine.Match(text) }
+func IsHTTP(text []byte) bool { return requestLine().Match(text) }
 
 // HTTP judges a raw HTTP/1 request, head and body, as Request does. Lines may
 // end with CRLF or LF. Places count from the start of the raw request; a

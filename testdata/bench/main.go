@@ -63,8 +63,9 @@ func main() {
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *rounds, *seconds, flag.Args()); err != nil {
+	err := run(ctx, *rounds, *seconds, flag.Args())
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -120,7 +121,9 @@ func (b *bench) describe() {
 	fmt.Println()
 }
 
-func (b *bench) row(cells ...string) { fmt.Fprintln(b.table, strings.Join(cells, "\t")) }
+func (b *bench) row(cells ...string) {
+	_, _ = fmt.Fprintln(b.table, strings.Join(cells, "\t")) // Flush tells
+}
 
 // compare adds a row for a figure of which more is better, or less.
 func (b *bench) compare(path, unit string, ours, theirs []float64, beside, wanted string) {

@@ -23,7 +23,9 @@ import (
 )
 
 func (b *bench) build(what, to string) error {
-	out, err := exec.CommandContext(b.ctx, "go", "build", "-o", to, what).CombinedOutput()
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-o", to, what)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as releases are built
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", what, err, out)
 	}
