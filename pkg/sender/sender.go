@@ -206,7 +206,9 @@ func (s *Sender) attempt(ctx context.Context, r Request, number int) delivery.At
 
 const maxHops = 5
 
-// exchange posts the request and reads the answer to its end.
+// exchange posts the request and reads the answer to its end. An answer that
+// comes after the time limit is none: it may be an answer to the hang-up, which
+// over TLS the transport says before it stops reading.
 func (s *Sender) exchange(ctx context.Context, r Request, attempt *delivery.Attempt) error {
 	target := r.URL
 	for hop := 0; ; hop++ {
@@ -218,9 +220,13 @@ func (s *Sender) exchange(ctx context.Context, r Request, attempt *delivery.Atte
 		if err != nil {
 			return err
 		}
+		if late := ctx.Err(); late != nil {
+			_ = response.Body.Close() // nobody reads it
+			return late
+		}
 		attempt.Status, attempt.Headers = response.StatusCode, owox.SortHeaders(response.Header)
 		attempt.Body, err = readBody(response)
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
 		location := redirect(target, response)
