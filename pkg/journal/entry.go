@@ -41,7 +41,8 @@ const (
 		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 			(SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ? AND webhook_id <> ''))`
-	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error)
+		SELECT sequence, ?, ?, ?, ?, ?, ? FROM deliveries WHERE sequence = ?`
 )
 
 // Lenient, because findings quote what came.
@@ -82,7 +83,7 @@ func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
 	if a.Failure != nil {
 		reason = a.Failure.Error
 	}
-	return []any{sequence, owox.FormatTimestamp(at), a.URL, a.OK(), a.Status, float64(a.Duration.Microseconds()) / 1000, reason}
+	return []any{owox.FormatTimestamp(at), a.URL, a.OK(), a.Status, float64(a.Duration.Microseconds()) / 1000, reason, sequence}
 }
 
 func scanEntry(rows *sql.Rows) (Entry, error) {
@@ -242,21 +243,42 @@ const (
 	pruneEvery = 500 // deliveries kept between two looks at their number
 )
 
+// The sequences of the oldest entries that a step of pruning deletes. Those
+// beyond the number to keep are a range, which costs half of what a list does.
 const (
-	deleteOld    = "DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY sequence LIMIT ?)"
-	deleteBeyond = `DELETE FROM deliveries WHERE sequence IN (SELECT sequence FROM deliveries ORDER BY sequence LIMIT
-		(SELECT CASE WHEN COUNT(*) - ? > ? THEN ? WHEN COUNT(*) > ? THEN COUNT(*) - ? ELSE 0 END FROM deliveries))`
+	beyond    = "<= ?"
+	oldest    = "SELECT sequence FROM deliveries ORDER BY sequence LIMIT 1 OFFSET ?"
+	olderThan = "IN (SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY sequence LIMIT ?)"
 )
 
 // pruneStep deletes some of the oldest entries: those beyond the number to
 // keep, or with a time those received before it. Fewer than pruneStep: there
 // are no others. Only the goroutine that writes may call it.
 func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
-	query, args := deleteBeyond, []any{keep, pruneStep, pruneStep, keep, keep}
 	if !before.IsZero() {
-		query, args = deleteOld, []any{owox.FormatTimestamp(before), pruneStep}
+		return j.remove(ctx, olderThan, owox.FormatTimestamp(before), pruneStep)
 	}
-	result, err := j.conn.ExecContext(ctx, query, args...)
+	var count, last int64
+	if err := j.conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM deliveries").Scan(&count); err != nil {
+		return 0, err
+	}
+	step := min(count-int64(keep), pruneStep)
+	if step <= 0 {
+		return 0, nil
+	}
+	if err := j.conn.QueryRowContext(ctx, oldest, step-1).Scan(&last); err != nil {
+		return 0, err
+	}
+	return j.remove(ctx, beyond, last)
+}
+
+// remove deletes entries with their attempts. The database would do so itself
+// if it was told to look after references, but at a higher price for each.
+func (j *Journal) remove(ctx context.Context, which string, args ...any) (deleted int64, err error) {
+	if _, err := j.conn.ExecContext(ctx, "DELETE FROM attempts WHERE delivery "+which, args...); err != nil { //nolint:gosec // which is ours
+		return 0, err
+	}
+	result, err := j.conn.ExecContext(ctx, "DELETE FROM deliveries WHERE sequence "+which, args...) //nolint:gosec // which is ours
 	if err != nil {
 		return 0, err
 	}

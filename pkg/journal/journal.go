@@ -293,18 +293,38 @@ func (j *Journal) setAnswered(ctx context.Context, sequence int64, status int) e
 
 // KeepAttempt writes an attempt to deliver an entry again.
 func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
-	return j.submit(func(ctx context.Context) error { return j.addAttempt(ctx, sequence, at, a) })
+	return j.submitFor(sequence, func(ctx context.Context) (bool, error) { return j.addAttempt(ctx, sequence, at, a) })
 }
 
 // KeepForward writes an attempt to forward an entry, and what the entry is
 // answered with because of it.
 func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, answered int) error {
-	return j.submit(func(ctx context.Context) error {
-		return errors.Join(j.addAttempt(ctx, sequence, at, a), j.setAnswered(ctx, sequence, answered))
+	return j.submitFor(sequence, func(ctx context.Context) (bool, error) {
+		there, err := j.addAttempt(ctx, sequence, at, a)
+		return there, errors.Join(err, j.setAnswered(ctx, sequence, answered))
 	})
 }
 
-func (j *Journal) addAttempt(ctx context.Context, sequence int64, at time.Time, a delivery.Attempt) error {
-	_, err := j.attempt.ExecContext(ctx, attemptRow(sequence, at, a)...)
+// submitFor writes something about an entry. That it is not there any more is
+// no error of the database's: that would be one for everybody in the group.
+func (j *Journal) submitFor(sequence int64, do func(context.Context) (there bool, err error)) error {
+	there := false
+	err := j.submit(func(ctx context.Context) (err error) {
+		there, err = do(ctx)
+		return err
+	})
+	if err == nil && !there {
+		err = fmt.Errorf("write journal %s: there is no delivery %d any more", j.file, sequence)
+	}
 	return err
+}
+
+// addAttempt writes an attempt at an entry, if that is there.
+func (j *Journal) addAttempt(ctx context.Context, sequence int64, at time.Time, a delivery.Attempt) (there bool, err error) {
+	result, err := j.attempt.ExecContext(ctx, attemptRow(sequence, at, a)...)
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows > 0, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 	"go.uber.org/goleak"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -172,6 +174,41 @@ func TestAttempts(t *testing.T) {
 	}
 	if err := j.KeepAttempt(99, start, delivery.Attempt{}); err == nil {
 		t.Error("an attempt at nothing was kept")
+	}
+	if _, err := j.Prune(context.Background(), 0, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := j.Attempts(context.Background(), sequence); err != nil || len(got) > 0 {
+		t.Errorf("%d attempts at a delivery that is not there any more, %v", len(got), err)
+	}
+}
+
+func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	db, err := openWriter(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := fs.Sub(migrations, migrationsOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(dialect, db, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = provider.UpTo(context.Background(), 1)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, file, 0)
+	if _, err := j.Keep(sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	var indexes int
+	err = j.reader.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'deliveries_received_at'").Scan(&indexes)
+	if err != nil || indexes != 0 {
+		t.Errorf("%d indexes that should be gone, %v", indexes, err)
 	}
 }
 

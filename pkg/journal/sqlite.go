@@ -26,7 +26,7 @@ const (
 // before they return, and it waits for other processes that write.
 func openWriter(file string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(file, "rwc",
-		"busy_timeout(10000)", "temp_store(memory)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+		"busy_timeout(10000)", "temp_store(memory)", "journal_mode(WAL)", "synchronous(FULL)"))
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}
