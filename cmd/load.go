@@ -91,13 +91,16 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 		defer page.Close() //nolint:errcheck // closed below, where it counts
 	}
 	shown, end := j.loadProgress()
-	result := j.sender.Load(ctx, sender.Load{
+	result, err := j.sender.Load(ctx, sender.Load{
 		Requests: requests, Count: j.opts.count, Duration: j.opts.duration,
 		Concurrency: j.opts.concurrency, Rate: j.opts.rate, NewID: j.newID, Progress: shown,
 	})
 	end()
+	if err != nil {
+		return usageError{err}
+	}
 	load := report.Load{LoadResult: result, URL: j.url.Redacted(), Connections: j.opts.concurrency, Rate: j.opts.rate}
-	err := j.reporter.Load(load)
+	err = j.reporter.Load(load)
 	if page != nil {
 		err = errors.Join(err, report.WriteHTML(page, load), page.Close())
 	}

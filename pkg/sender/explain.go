@@ -90,7 +90,9 @@ func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *deliver
 		return &delivery.Failure{Kind: delivery.Reset, Error: host + " closed the connection before its answer was complete", Hint: "look into the endpoint's log: it may have crashed"}
 	case errors.Is(err, errHostUnreachable), errors.Is(err, errNetworkUnreachable):
 		return &delivery.Failure{Kind: delivery.Unreachable, Error: "no route to " + host, Hint: "check the network and the host"}
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case errors.Is(err, errAnswerTooLarge):
+		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " answered too much: " + err.Error(), Hint: "answer with a status and a short body, or none"}
+	case strings.Contains(err.Error(), "malformed "):
 		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " did not answer with HTTP: " + innermost(err), Hint: "check the port: another kind of server listens there"}
 	default:
 		return &delivery.Failure{Kind: delivery.Other, Error: innermost(err), Hint: "check the URL and the network"}

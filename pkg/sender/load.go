@@ -2,17 +2,14 @@ package sender
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"io"
 	"net"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/valyala/fasthttp"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 )
@@ -37,11 +34,7 @@ type Progress struct {
 	Deliveries, Failed int
 }
 
-const (
-	progressEvery = 200 * time.Millisecond
-	maxAnswer     = 16 << 20        // bytes of an answer's body
-	idleConn      = 2 * time.Second // before an endpoint closes it, most likely
-)
+const progressEvery = 200 * time.Millisecond
 
 // Load makes deliveries until they are made, time is up or the context ends,
 // each tried once, over at most as many connections as are made at once. It
@@ -50,9 +43,18 @@ const (
 // With a rate, the time of a delivery that had to wait for others counts from
 // when it was due: an endpoint that stalls cannot hide behind the load that
 // waits for it.
-func (s *Sender) Load(ctx context.Context, load Load) LoadResult {
-	run := loadRun{sender: s, load: load, tally: newTally(), client: s.loadClient(ctx, load), start: time.Now()}
-	defer run.client.CloseIdleConnections()
+//
+// The error says which request cannot be made.
+func (s *Sender) Load(ctx context.Context, load Load) (LoadResult, error) {
+	run := loadRun{sender: s, load: load, tally: newTally()}
+	for _, request := range load.Requests {
+		one, err := newLoadCopy(request)
+		if err != nil {
+			return LoadResult{}, err
+		}
+		run.copies = append(run.copies, one)
+	}
+	run.start, run.clock = time.Now(), s.options.Now()
 	reported := make(chan struct{})
 	over, stop := context.WithCancel(ctx)
 	go func() { run.report(over); close(reported) }()
@@ -63,16 +65,17 @@ func (s *Sender) Load(ctx context.Context, load Load) LoadResult {
 	workers.Wait()
 	stop()
 	<-reported
-	return run.tally.result(time.Since(run.start))
+	return run.tally.result(time.Since(run.start)), nil
 }
 
 // loadRun is one run of a load.
 type loadRun struct {
 	sender *Sender
 	load   Load
-	client *fasthttp.HostClient
+	copies []loadCopy
 	tally  *tally
 	start  time.Time
+	clock  time.Time    // what the sender's clock said at the start
 	turn   atomic.Int64 // of the next delivery
 }
 
@@ -93,128 +96,69 @@ func (r *loadRun) report(ctx context.Context) {
 	}
 }
 
-// work makes one delivery after the other.
+// work makes one delivery after the other, over a connection of its own.
 func (r *loadRun) work(ctx context.Context) {
-	copies := make([]*loadCopy, len(r.load.Requests))
-	for i, request := range r.load.Requests {
-		copies[i] = newLoadCopy(request)
-		defer copies[i].release()
+	copies := slices.Clone(r.copies)
+	for i := range copies {
+		copies[i] = copies[i].clone()
 	}
+	to := connection{sender: r.sender, target: copies[0].origin.URL}
+	defer to.close()
 	samples := make([]sample, 0, 256)
-	flushed := time.Now()
 	defer func() { r.tally.add(samples) }()
+	flushed := time.Now()
 	for {
 		turn := int(r.turn.Add(1) - 1)
-		from, more := r.await(ctx, turn)
+		due, now, more := r.await(ctx, turn)
 		if !more {
 			return
 		}
 		one := copies[turn%len(copies)]
-		one.renew(r.load.NewID(), r.sender.options.Now())
-		err := r.client.DoTimeout(one.request, one.response, r.sender.options.Timeout)
+		one.renew(r.load.NewID(), r.clock.Add(now.Sub(r.start)))
+		status, end, err := to.exchange(ctx, one.wire, now)
 		if err != nil && ctx.Err() != nil {
 			return // cut off: nobody knows how it would have gone
 		}
-		now := time.Now()
-		samples = append(samples, sample{
-			at: now.Sub(r.start), took: now.Sub(from),
-			status: one.status(err), failure: r.failure(one, err),
-		})
-		if len(samples) == cap(samples) || now.Sub(flushed) > progressEvery/4 {
+		samples = append(samples, sample{at: end.Sub(r.start), took: end.Sub(due), status: status, failure: r.failure(one.origin, status, err)})
+		if len(samples) == cap(samples) || end.Sub(flushed) > progressEvery/4 {
 			r.tally.add(samples)
-			samples, flushed = samples[:0], now
+			samples, flushed = samples[:0], end
 		}
 	}
 }
 
-// await waits until a delivery is due and returns when its time starts: when
-// it is made, or when it should have been if nobody was free to make it. more
-// is false when there is nothing to do any more.
-func (r *loadRun) await(ctx context.Context, turn int) (from time.Time, more bool) {
+// await waits until a delivery is due. It returns when its time starts, which
+// is when it should have been made if nobody was free for it, and the time now.
+// more is false when there is nothing to do any more.
+func (r *loadRun) await(ctx context.Context, turn int) (due, now time.Time, more bool) {
 	if r.load.Count > 0 && turn >= r.load.Count || ctx.Err() != nil {
-		return from, false
+		return due, now, false
 	}
-	now := time.Now()
+	now = time.Now()
 	if r.load.Rate == 0 {
-		return now, r.load.Duration == 0 || now.Sub(r.start) < r.load.Duration
+		return now, now, r.load.Duration == 0 || now.Sub(r.start) < r.load.Duration
 	}
 	offset := time.Duration(float64(turn) / r.load.Rate * float64(time.Second))
 	if r.load.Duration > 0 && offset >= r.load.Duration {
-		return from, false
+		return due, now, false
 	}
-	due := r.start.Add(offset)
+	due = r.start.Add(offset)
 	if now.After(due) {
-		return due, true
+		return due, now, true
 	}
 	sleep(ctx, due.Sub(now))
-	return time.Now(), ctx.Err() == nil
+	now = time.Now()
+	return now, now, ctx.Err() == nil
 }
 
 // failure says why a delivery was no success, nil when it was one.
-func (r *loadRun) failure(one *loadCopy, err error) *delivery.Failure {
-	if err == nil && one.response.StatusCode()/100 == 2 {
+func (r *loadRun) failure(request Request, status int, err error) *delivery.Failure {
+	if err == nil && status/100 == 2 {
 		return nil
 	}
-	a := delivery.Attempt{Status: one.status(err), Timing: delivery.Timing{Connect: 1}}
-	var network *net.OpError
-	switch {
-	case err == nil:
-	case errors.As(err, &network) && network.Op == "dial":
-		a.Timing.Connect = 0
-	case errors.Is(err, fasthttp.ErrTimeout):
-		err = context.DeadlineExceeded
-	case errors.Is(err, fasthttp.ErrConnectionClosed):
-		err = io.EOF
-	case errors.Is(err, fasthttp.ErrBodyTooLarge), strings.Contains(err.Error(), "when reading response"):
-		return &delivery.Failure{Kind: delivery.BadAnswer, Error: one.host + " did not answer as it should: " + innermost(err), Hint: "try a single delivery: owoxhook send -v"}
+	a := delivery.Attempt{Status: status}
+	if network := (*net.OpError)(nil); !errors.As(err, &network) || network.Op != "dial" {
+		a.Timing.Connect = 1 // there was a connection
 	}
-	return r.sender.explain(one.origin, a, err)
-}
-
-// loadClient returns a client for the endpoint of a load. The end of the
-// context closes its connections: nothing else ends a request that is under
-// way.
-func (s *Sender) loadClient(ctx context.Context, load Load) *fasthttp.HostClient {
-	target := load.Requests[0].URL
-	dialer := net.Dialer{}
-	client := &fasthttp.HostClient{
-		Addr:                          hostPort(target),
-		IsTLS:                         target.Scheme == "https",
-		MaxConns:                      max(1, load.Concurrency),
-		MaxConnWaitTimeout:            s.options.Timeout,
-		MaxIdleConnDuration:           idleConn,
-		MaxIdemponentCallAttempts:     1,
-		MaxResponseBodySize:           maxAnswer,
-		NoDefaultUserAgentHeader:      true,
-		DisableHeaderNamesNormalizing: true,
-		DisablePathNormalizing:        true,
-		DialTimeout: func(addr string, timeout time.Duration) (net.Conn, error) {
-			limited, cancel := context.WithTimeout(ctx, timeout)
-			defer cancel()
-			conn, err := dialer.DialContext(limited, "tcp", addr)
-			if err != nil {
-				return nil, err
-			}
-			stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what was under way fails
-			return &loadConn{conn, stop}, nil
-		},
-	}
-	if client.IsTLS {
-		client.TLSConfig = &tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: s.options.RootCAs, ServerName: target.Hostname(),
-			InsecureSkipVerify: s.options.Insecure, //nolint:gosec // what --insecure asks for
-		}
-	}
-	return client
-}
-
-// loadConn is a connection that the end of a context closes.
-type loadConn struct {
-	net.Conn
-	stop func() bool
-}
-
-func (c *loadConn) Close() error {
-	c.stop()
-	return c.Conn.Close()
+	return r.sender.explain(request, a, err)
 }

@@ -1,14 +1,16 @@
 package sender_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/tidwall/gjson"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -58,7 +61,11 @@ func load(t *testing.T, l sender.Load, o sender.Options) sender.LoadResult {
 	}
 	s := sender.New(o)
 	defer s.Close()
-	return s.Load(t.Context(), l)
+	result, err := s.Load(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
 }
 
 func TestEveryDeliveryOfALoadIsAnEventOfItsOwn(t *testing.T) {
@@ -103,8 +110,9 @@ func TestTimestampsOfALoadAreFresh(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
 	at, _ := endpointOf(t, func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body) // the length tells
-		if got := string(body); !strings.Contains(got, `"timestamp":"2026-01-02T03:04:05.006Z"`) {
-			t.Errorf("body %s", got)
+		stamp, ok := owox.ParseTimestamp([]byte(gjson.GetBytes(body, owox.PathTimestamp).Str))
+		if late := stamp.Sub(now); !ok || late < 0 || late > time.Minute {
+			t.Errorf("body %s", body)
 		}
 	})
 	load(t, sender.Load{Requests: requests(at), Count: 4}, sender.Options{Now: func() time.Time { return now }})
@@ -197,8 +205,8 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 	go func() { <-arrived; cancel() }()
 	s := sender.New(sender.Options{Timeout: time.Minute})
 	defer s.Close()
-	got := s.Load(ctx, sender.Load{Requests: requests(at), Count: 10, NewID: uuid.New})
-	if got.Deliveries != 0 || got.Elapsed > 30*time.Second {
+	got, err := s.Load(ctx, sender.Load{Requests: requests(at), Count: 10, NewID: uuid.New})
+	if err != nil || got.Deliveries != 0 || got.Elapsed > 30*time.Second {
 		t.Errorf("%d deliveries in %v, want none: nobody knows how it went", got.Deliveries, got.Elapsed)
 	}
 }
@@ -213,7 +221,8 @@ func BenchmarkLoad(b *testing.B) {
 		s := sender.New(sender.Options{})
 		defer s.Close()
 		b.ReportAllocs()
-		if got := s.Load(b.Context(), sender.Load{Requests: requests(at), Count: b.N, Concurrency: 64, NewID: uuid.New}); got.Failed > 0 || got.Deliveries != b.N {
+		got, err := s.Load(b.Context(), sender.Load{Requests: requests(at), Count: b.N, Concurrency: 64, NewID: uuid.New})
+		if err != nil || got.Failed > 0 || got.Deliveries != b.N {
 			b.Errorf("%+v", got)
 		}
 	})
@@ -240,4 +249,51 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		})
 	})
+}
+
+func TestLoadOverTLS(t *testing.T) {
+	server := serveTLS(t)
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	for _, tt := range []struct {
+		options sender.Options
+		failed  int
+	}{{sender.Options{RootCAs: trusted}, 0}, {sender.Options{Insecure: true}, 0}, {sender.Options{}, 5}} {
+		got := load(t, sender.Load{Requests: requests(at), Count: 5, Concurrency: 2}, tt.options)
+		if got.Failed != tt.failed || got.Statuses[200] != 5-tt.failed || tt.failed > 0 && got.Failures[0].Kind != delivery.TLS {
+			t.Errorf("%+v: %d failed, statuses %v, %+v", tt.options, got.Failed, got.Statuses, got.Failures)
+		}
+	}
+}
+
+// A load sends the same bytes as a single delivery, but for id and timestamp.
+func TestLoadIsWrittenAsWireSays(t *testing.T) {
+	var got []byte
+	at, _ := endpointOf(t, func(_ http.ResponseWriter, r *http.Request) { got, _ = httputil.DumpRequest(r, true) })
+	request := sender.NewRequest(at, payload).WithHeader(owox.Header{Name: "Host", Value: "hook.example.com"}).WithHeader(owox.Header{Name: "X-Key", Value: "1"})
+	id := uuid.New()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+	load(t, sender.Load{Requests: []sender.Request{request}, Count: 1, NewID: func() uuid.UUID { return id }}, sender.Options{Now: func() time.Time { return now }})
+	wire, err := request.Wire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := httputil.DumpRequest(read, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = bytes.ReplaceAll(want, []byte(owox.Identify(payload).ID), []byte(id.String()))
+	stamp := gjson.GetBytes(payload, owox.PathTimestamp).Str
+	want = bytes.Replace(want, []byte(stamp), []byte(gjson.GetBytes(got[bytes.Index(got, []byte("\r\n\r\n"))+4:], owox.PathTimestamp).Str), 1)
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -126,15 +126,19 @@ func newTransport(options Options) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // as the real sender does
 	return &http.Transport{
-		Proxy:     options.Proxy,
-		Protocols: protocols,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            options.RootCAs,
-			InsecureSkipVerify: options.Insecure, //nolint:gosec // what --insecure asks for
-		},
-		DisableCompression: true, // or a header of its own is added
+		Proxy:              options.Proxy,
+		Protocols:          protocols,
+		TLSClientConfig:    options.tlsTo(""), // whatever the URL names
+		DisableCompression: true,              // or a header of its own is added
 		IdleConnTimeout:    90 * time.Second,
+	}
+}
+
+// tlsTo returns how TLS is spoken to a host.
+func (o Options) tlsTo(host string) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ServerName: host,
+		InsecureSkipVerify: o.Insecure, //nolint:gosec // what --insecure asks for
 	}
 }
 

@@ -24,10 +24,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-// fasthttp's cleaner ends by itself, after its pause.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var payload = owox.Documented(owox.RunFailed)
 

@@ -237,7 +237,7 @@ func (b *bench) send() error {
 	if err := os.WriteFile(body, sample(), 0o600); err != nil {
 		return err
 	}
-	for _, endpoint := range []struct{ mode, name string }{{"serve-fast", "fasthttp"}, {"serve-bare", "net/http"}} {
+	for _, endpoint := range []struct{ mode, name string }{{"serve-least", "a socket"}, {"serve-bare", "net/http"}} {
 		s, err := b.serve(endpoint.mode)
 		if err != nil {
 			return err
