@@ -12,12 +12,16 @@ import (
 
 func main() { os.Exit(run()) }
 
-// run lets a first signal end the work in good order and a second one at once.
 func run() int {
 	// A reader that is gone is an error of the write, not the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	return cmd.Main(interruptible, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// interruptible lets a first signal end the work in good order and a second one
+// at once.
+func interruptible() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return cmd.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	return ctx, stop
 }

@@ -34,10 +34,18 @@ type app struct {
 	color      string
 }
 
-// Main runs owoxhook with the arguments and returns its exit status.
-func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+// Main runs owoxhook with the arguments and returns its exit status. Commands
+// that take time end with the context of interruptible.
+func Main(interruptible func() (context.Context, context.CancelFunc), args []string, in io.Reader, out, errOut io.Writer) int {
 	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
-	root := a.root(args)
+	only := quick(args)
+	ctx := context.Background()
+	if only == "" {
+		var stop context.CancelFunc
+		ctx, stop = interruptible()
+		defer stop()
+	}
+	root := a.root(only)
 	root.SetArgs(args)
 	started := false
 	wrapPreRun(root, &started)
@@ -59,7 +67,7 @@ func wrapPreRun(root *cobra.Command, started *bool) {
 
 // Root returns the command tree, for completions and manual pages.
 func Root() *cobra.Command {
-	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root(nil)
+	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root("")
 }
 
 // bindReport adds the flag that only commands with reports have.

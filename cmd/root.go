@@ -11,7 +11,7 @@ import (
 type namedCommand struct {
 	name  string
 	make  func(*app) *cobra.Command
-	alone bool // needs none of the others, and starts faster without them
+	quick bool // starts faster without the others, and ends before anybody interrupts it
 }
 
 // commands returns the commands in the order of the help text.
@@ -33,8 +33,18 @@ func commands() []namedCommand {
 	}
 }
 
-// root makes the command tree, or as much of it as the arguments need.
-func (a *app) root(args []string) *cobra.Command {
+// quick returns the name of the quick command that the arguments ask for, or "".
+func quick(args []string) string {
+	for _, c := range commands() {
+		if len(args) > 0 && c.quick && c.name == args[0] {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// root makes the command tree, or as much of it as one command needs.
+func (a *app) root(only string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "owoxhook",
 		Short: "Send, receive and judge OWOX Data Marts webhooks",
@@ -67,10 +77,6 @@ and turns both into checks that a script can rely on.`,
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)
-	only := ""
-	if len(args) > 0 && slices.ContainsFunc(commands(), func(c namedCommand) bool { return c.alone && c.name == args[0] }) {
-		only = args[0]
-	}
 	a.addCommands(root, only)
 	return root
 }
