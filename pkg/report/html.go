@@ -122,9 +122,8 @@ func (l Load) chart(title string, lines ...series) chart {
 	for value := 0.0; value <= top+step/2; value += step {
 		c.Y = append(c.Y, tick{y(value), scaleLabel(value)})
 	}
-	const parts = 5
-	for i := range parts + 1 {
-		at := l.Elapsed * time.Duration(i) / parts
+	every := time.Duration(niceStep(l.Elapsed.Seconds()) * float64(time.Second))
+	for at := time.Duration(0); at <= l.Elapsed; at += every {
 		c.X = append(c.X, tick{fmt.Sprintf("%.1f", min(x(at), chartRight-20)), round(at).String()})
 	}
 	for _, line := range lines {

@@ -110,7 +110,11 @@ func (l Load) outcomes() []counted {
 }
 
 func (l Load) headline() string {
-	words := fmt.Sprintf("%s deliveries in %v, %s a second, %s", humanize.Comma(int64(l.Deliveries)), round(l.Elapsed),
+	deliveries := humanize.Comma(int64(l.Deliveries)) + " deliveries"
+	if l.Deliveries == 1 {
+		deliveries = "1 delivery"
+	}
+	words := fmt.Sprintf("%s in %v, %s a second, %s", deliveries, round(l.Elapsed),
 		perSecond(l.PerSecond()), Summary{{l.Connections, "", "connection", "connections"}})
 	if l.Rate > 0 {
 		words += ", " + perSecond(l.Rate) + " a second asked for"
