@@ -127,6 +127,11 @@ func quoteTime(t time.Time) string { return `"` + FormatTimestamp(t) + `"` }
 // FormatTimestamp writes a time as the sender does: UTC, milliseconds, Z.
 func FormatTimestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
 
+// AppendTimestamp appends a time as FormatTimestamp writes it.
+func AppendTimestamp(text []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(text, timestampLayout)
+}
+
 // IsSenderTimestamp reports whether a valid timestamp is written as the sender
 // writes it: UTC with milliseconds and Z.
 func IsSenderTimestamp(text []byte) bool {

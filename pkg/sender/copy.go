@@ -74,6 +74,7 @@ func (c loadCopy) renew(id uuid.UUID, now time.Time) {
 		copy(c.wire[at.start:at.end], text)
 	}
 	if at := c.timestamp; at.end > 0 {
-		copy(c.wire[at.start:at.end], owox.FormatTimestamp(now))
+		var room [64]byte // AppendTimestamp writes beyond the end before it cuts
+		copy(c.wire[at.start:at.end], owox.AppendTimestamp(room[:0], now))
 	}
 }

@@ -106,49 +106,53 @@ func (r *loadRun) work(ctx context.Context) {
 	defer to.close()
 	samples := make([]sample, 0, 256)
 	defer func() { r.tally.add(samples) }()
-	flushed := time.Now()
+	end := time.Now()
+	flushed := end
 	for {
 		turn := int(r.turn.Add(1) - 1)
-		due, now, more := r.await(ctx, turn)
+		due, start, more := r.await(ctx, turn, end)
 		if !more {
 			return
 		}
 		one := copies[turn%len(copies)]
-		one.renew(r.load.NewID(), r.clock.Add(now.Sub(r.start)))
-		status, end, err := to.exchange(ctx, one.wire, now)
+		one.renew(r.load.NewID(), r.clock.Add(start.Sub(r.start)))
+		var status int
+		var err error
+		status, end, err = to.exchange(ctx, one.wire, start)
 		if err != nil && ctx.Err() != nil {
 			return // cut off: nobody knows how it would have gone
 		}
 		samples = append(samples, sample{at: end.Sub(r.start), took: end.Sub(due), status: status, failure: r.failure(one.origin, status, err)})
 		if len(samples) == cap(samples) || end.Sub(flushed) > progressEvery/4 {
 			r.tally.add(samples)
+			end = time.Now()
 			samples, flushed = samples[:0], end
 		}
 	}
 }
 
 // await waits until a delivery is due. It returns when its time starts, which
-// is when it should have been made if nobody was free for it, and the time now.
-// more is false when there is nothing to do any more.
-func (r *loadRun) await(ctx context.Context, turn int) (due, now time.Time, more bool) {
+// is when it should have been made if nobody was free for it, and when it is
+// made: now, or after a wait. more is false when there is nothing to do any
+// more.
+func (r *loadRun) await(ctx context.Context, turn int, now time.Time) (due, start time.Time, more bool) {
 	if r.load.Count > 0 && turn >= r.load.Count || ctx.Err() != nil {
-		return due, now, false
+		return due, start, false
 	}
-	now = time.Now()
 	if r.load.Rate == 0 {
 		return now, now, r.load.Duration == 0 || now.Sub(r.start) < r.load.Duration
 	}
 	offset := time.Duration(float64(turn) / r.load.Rate * float64(time.Second))
 	if r.load.Duration > 0 && offset >= r.load.Duration {
-		return due, now, false
+		return due, start, false
 	}
 	due = r.start.Add(offset)
 	if now.After(due) {
 		return due, now, true
 	}
 	sleep(ctx, due.Sub(now))
-	now = time.Now()
-	return now, now, ctx.Err() == nil
+	start = time.Now()
+	return start, start, ctx.Err() == nil
 }
 
 // failure says why a delivery was no success, nil when it was one.
