@@ -25,6 +25,9 @@ const (
 // openWriter opens the one connection that writes. Its commits are synced
 // before they return, and it waits for other processes that write.
 func openWriter(file string) (*sql.DB, error) {
+	// The times of the file are not worth a second write for each commit. Where
+	// the system has no such sync, the usual one does.
+	_, _ = sqlite.Fdatasync(true)
 	db, err := sql.Open("sqlite", dsn(file, "rwc",
 		"busy_timeout(10000)", "temp_store(memory)", "journal_mode(WAL)", "synchronous(FULL)"))
 	if err == nil {

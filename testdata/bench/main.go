@@ -15,15 +15,19 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // bench is one run.
@@ -98,7 +102,7 @@ func run(ctx context.Context, rounds int, seconds time.Duration, only []string) 
 
 // describe says what is measured where.
 func (b *bench) describe() {
-	fmt.Printf("%s, %s/%s, %d cores\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Printf("%s, %s/%s, %d cores%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor())
 	for _, tool := range [][]string{{"jq", "--version"}, {"wrk", "-v"}, {"hey"}} {
 		path, err := exec.LookPath(tool[0])
 		if err != nil {
@@ -121,6 +125,15 @@ func (b *bench) describe() {
 	fmt.Println()
 }
 
+// processor names the processor where Linux does.
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere it is not there
+	if name := regexp.MustCompile(`model name\s*:\s*(.+)`).FindSubmatch(text); name != nil {
+		return ", " + string(name[1])
+	}
+	return ""
+}
+
 func (b *bench) row(cells ...string) {
 	_, _ = fmt.Fprintln(b.table, strings.Join(cells, "\t")) // Flush tells
 }
@@ -136,7 +149,13 @@ func (b *bench) skip(path, tool string) error {
 	return nil
 }
 
-func figure(value float64, unit string) string { return fmt.Sprintf("%.4g %s", value, unit) }
+// figure writes a number with three digits, or all those before the point.
+func figure(value float64, unit string) string {
+	if value >= 100 {
+		return humanize.Comma(int64(math.Round(value))) + " " + unit
+	}
+	return fmt.Sprintf("%.3g %s", value, unit)
+}
 
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
@@ -237,7 +256,11 @@ func (b *bench) send() error {
 	if err := os.WriteFile(body, sample(), 0o600); err != nil {
 		return err
 	}
-	for _, endpoint := range []struct{ mode, name string }{{"serve-least", "a socket"}, {"serve-bare", "net/http"}} {
+	// The less an endpoint does, the more it is the client that is measured.
+	for _, endpoint := range []struct{ mode, path, wanted string }{
+		{"serve-least", fmt.Sprintf("send, %d deliveries", deliveries), "≥ 2"},
+		{"serve-bare", "  to bare net/http", ""},
+	} {
 		s, err := b.serve(endpoint.mode)
 		if err != nil {
 			return err
@@ -256,7 +279,7 @@ func (b *bench) send() error {
 			ours = append(ours, rate)
 		}
 		s.stop()
-		b.compare("send to a handler of "+endpoint.name, "deliveries/s", ours, theirs, "hey", "≥ 2")
+		b.compare(endpoint.path, "deliveries/s", ours, theirs, "hey", endpoint.wanted)
 	}
 	return nil
 }
