@@ -47,6 +47,8 @@ type Journal struct {
 	insertion, attempt *sql.Stmt // of a delivery, of an attempt
 	keep               int       // deliveries; 0: all
 	written            int       // since the last look at their number
+	crowd              int       // that was there at the last commit
+	patience           *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued
 	closed bool
@@ -64,6 +66,8 @@ type job struct {
 const (
 	maxGroup = 512
 	maxWait  = 4 * maxGroup // jobs that wait before Keep itself waits
+
+	maxPatience = 2 * time.Millisecond // of a group with those who may be back
 )
 
 // Open opens the journal in a file, which is made where there is none. keep is
@@ -89,7 +93,7 @@ func Open(ctx context.Context, file string, keep int) (*Journal, error) {
 	if err != nil {
 		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
 	}
-	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, queue: make(chan *job, maxWait), ended: make(chan struct{})}
+	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, patience: time.NewTimer(0), queue: make(chan *job, maxWait), ended: make(chan struct{})}
 	if err := j.prepare(ctx); err != nil {
 		return nil, errors.Join(failed("open", file, explain(err)), j.closeDatabase())
 	}
@@ -206,27 +210,41 @@ func (j *Journal) write(ctx context.Context) {
 	}
 }
 
-// more adds what waits to a group. Whoever has a delivery at hand gets a chance
-// to add it: the larger the groups, the less a delivery costs.
+// more adds what waits to a group, if anything does. Whoever has a delivery at
+// hand gets a chance to add it, and those who were told of the last commit get a
+// moment to be back: the larger the groups, the less a delivery costs.
 func (j *Journal) more(group []*job) []*job {
-	for tries := 0; tries < 2 && len(group) < maxGroup; {
+	for tries := 0; tries < 2 && len(group) < maxGroup; tries++ {
 		select {
 		case w, open := <-j.queue:
-			if !open {
-				return group
-			}
-			group, tries = append(group, w), 0
+			return grow(group, w, open)
 		default:
 			runtime.Gosched()
-			tries++
+		}
+	}
+	if len(group) < min(j.crowd, maxGroup) {
+		select {
+		case w, open := <-j.queue:
+			return grow(group, w, open)
+		case <-j.patience.C:
+			j.crowd = 0
 		}
 	}
 	return group
 }
 
+func grow(group []*job, w *job, open bool) []*job {
+	if !open {
+		return group
+	}
+	return append(group, w)
+}
+
 // commit writes a group, and what comes while it does, in one transaction and
 // tells everybody how it went.
 func (j *Journal) commit(ctx context.Context, group []*job) []*job {
+	j.patience.Reset(maxPatience)
+	defer j.patience.Stop()
 	_, err := j.conn.ExecContext(ctx, begin)
 	for i := 0; i < len(group); i++ {
 		if err == nil {
@@ -248,6 +266,7 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	if err != nil {
 		err = failed("write", j.file, explain(err))
 	}
+	j.crowd = len(group) + len(j.queue)
 	for _, w := range group {
 		w.done <- err
 	}
