@@ -226,8 +226,7 @@ func (j *Journal) more(group []*job) []*job {
 		select {
 		case w, open := <-j.queue:
 			return grow(group, w, open)
-		case <-j.patience.C:
-			j.crowd = 0
+		case <-j.patience.C: // they are not coming
 		}
 	}
 	return group
