@@ -54,7 +54,9 @@ func least(listener net.Listener) error {
 		}
 		go func() {
 			defer conn.Close() //nolint:errcheck // a benchmark
-			for in := bufio.NewReader(conn); leastOne(conn, in) == nil; {
+			in := bufio.NewReader(conn)
+			for err := error(nil); err == nil; {
+				err = leastOne(conn, in)
 			}
 		}()
 	}
