@@ -24,7 +24,7 @@ type connection struct {
 
 // idleConn is how long a connection may be idle before an endpoint closes it,
 // most likely.
-const idleConn = 2 * time.Second
+const idleConn = time.Second
 
 // exchange sends a request and reads the answer to its end, within the time
 // limit of the sender. It returns when that was.

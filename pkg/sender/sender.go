@@ -1,7 +1,8 @@
 // Package sender delivers events to an endpoint as OWOX does: one POST with
 // the documented headers, a time limit over the whole exchange, and success
 // only for a 2xx status. How real events are retried, and which redirects are
-// followed when that is asked for, was observed of the real sender.
+// followed when that is asked for, was observed of the real sender. [Sender.Load]
+// makes many such deliveries and measures them.
 //
 // A failed delivery is not an error of this package: it is an [delivery.Attempt]
 // that says what happened and what to do about it.
