@@ -40,7 +40,7 @@ const (
 	insertDelivery = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
 		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			(SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ? AND webhook_id <> ''))`
+			(SELECT MIN(sequence) FROM deliveries WHERE SUBSTR(webhook_id, 1, 6) = SUBSTR(?, 1, 6) AND webhook_id = ?))`
 	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error)
 		SELECT sequence, ?, ?, ?, ?, ?, ? FROM deliveries WHERE sequence = ?`
 )
@@ -59,8 +59,16 @@ func newRow(d delivery.Delivery) ([]any, error) {
 	}
 	return []any{
 		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), body, d.Cut, string(d.Event), d.IsTest, d.ProjectID,
-		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), d.ID,
+		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), known(d.ID), known(d.ID),
 	}, nil
+}
+
+// known is NULL, which equals nothing, for a delivery without id.
+func known(id string) any {
+	if id == "" {
+		return nil
+	}
+	return id
 }
 
 // headersJSON writes headers as pairs of name and value. What is no UTF-8 is

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,6 +210,29 @@ func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
 	err = j.reader.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'deliveries_received_at'").Scan(&indexes)
 	if err != nil || indexes != 0 {
 		t.Errorf("%d indexes that should be gone, %v", indexes, err)
+	}
+}
+
+// A delivery that had to look through the whole journal for its id would take
+// the longer the more are in it.
+func TestDuplicatesAreFoundWithTheIndex(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	rows, err := j.reader.Query("EXPLAIN QUERY PLAN "+insertDelivery, make([]any, strings.Count(insertDelivery, "?"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(detail + "\n")
+	}
+	if err := rows.Err(); err != nil || !strings.Contains(plan.String(), "SEARCH deliveries USING INDEX deliveries_webhook_key") {
+		t.Errorf("%v, plan:\n%s", err, &plan)
 	}
 }
 

@@ -136,15 +136,33 @@ func (s *server) memory() float64 {
 
 func sample() []byte { return owox.Documented(owox.RunFailed) }
 
-// wrk loads a server with the same delivery on 64 connections.
+// post makes a script for wrk out of head and tail of a payload: so many
+// deliveries, each with an id of its own, that none is seen again while a
+// receiver remembers it.
+const post = `
+local requests, n, next = {}, 100000, 0
+function init(args)
+  math.randomseed(1)
+  local function digits(count) return string.format("%%0" .. count .. "x", math.random(0, 16 ^ count - 1)) end
+  for i = 1, n do
+    local id = digits(4) .. digits(4) .. "-" .. digits(4) .. "-4" .. digits(3) .. "-8" .. digits(3) .. "-" .. digits(6) .. digits(6)
+    requests[i] = wrk.format(%q, nil, {[%q] = %q, [%q] = %q, [%q] = id, [%q] = %q}, %q .. id .. %q)
+  end
+end
+function request()
+  next = next %% n + 1
+  return requests[next]
+end
+`
+
+// wrk loads a server with deliveries on 64 connections.
 func (b *bench) wrk(s *server) error {
 	script := filepath.Join(b.dir, "post.lua")
-	lines := []string{fmt.Sprintf("wrk.method = %q", owox.Method), fmt.Sprintf("wrk.body = %q", sample())}
 	who := owox.Identify(sample())
-	for _, h := range owox.Headers(who.ID, string(who.Event)) {
-		lines = append(lines, fmt.Sprintf("wrk.headers[%q] = %q", h.Name, h.Value))
-	}
-	if err := os.WriteFile(script, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+	head, tail, _ := strings.Cut(string(sample()), who.ID)
+	text := fmt.Sprintf(post, owox.Method, owox.HeaderContentType, owox.ContentType, owox.HeaderUserAgent, owox.UserAgent,
+		owox.HeaderID, owox.HeaderEvent, string(who.Event), head, tail)
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		return err
 	}
 	out, err := exec.CommandContext(b.ctx, "wrk", "-t1", "-c64", "-d"+b.seconds.String(), "--latency", "-s", script, s.url).CombinedOutput()
