@@ -16,9 +16,9 @@ import (
 
 // Load is a lot of deliveries.
 type Load struct {
-	// Requests are taken in turn. Each delivery is a copy with an id and a
-	// timestamp of its own, in the header and the body, as far as the request has
-	// them.
+	// Requests, of which there is at least one, are taken in turn. Each delivery
+	// is a copy with an id and a timestamp of its own, in the header and the body,
+	// as far as the request has them.
 	Requests    []Request
 	Count       int           // deliveries; 0: until Duration is over
 	Duration    time.Duration // 0: until Count are made
