@@ -38,9 +38,8 @@ const (
 	columns = `sequence, webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
 		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, duplicate_of`
 	insertDelivery = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test, project_id,
-		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-			(SELECT MIN(sequence) FROM deliveries WHERE SUBSTR(webhook_id, 1, 6) = SUBSTR(?, 1, 6) AND webhook_id = ?))`
+		data_mart_id, data_mart_title, run_id, run_status, findings, answered, note, valid, duplicate_of, sequence)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	insertAttempt = `INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error)
 		SELECT sequence, ?, ?, ?, ?, ?, ? FROM deliveries WHERE sequence = ?`
 )
@@ -48,6 +47,8 @@ const (
 // Lenient, because findings quote what came.
 var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 
+// newRow returns what is inserted for a delivery, but for the two last columns,
+// which are the writer's.
 func newRow(d delivery.Delivery) ([]any, error) {
 	findings, err := json.Marshal(d.Findings, jsonOptions)
 	if err != nil {
@@ -59,16 +60,8 @@ func newRow(d delivery.Delivery) ([]any, error) {
 	}
 	return []any{
 		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), body, d.Cut, string(d.Event), d.IsTest, d.ProjectID,
-		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), known(d.ID), known(d.ID),
+		d.DataMartID, d.Title, d.RunID, d.RunStatus, string(findings), d.Answered, d.Note, d.Valid(), nil, nil,
 	}, nil
-}
-
-// known is NULL, which equals nothing, for a delivery without id.
-func known(id string) any {
-	if id == "" {
-		return nil
-	}
-	return id
 }
 
 // headersJSON writes headers as pairs of name and value. What is no UTF-8 is
@@ -251,46 +244,60 @@ const (
 	pruneEvery = 500 // deliveries kept between two looks at their number
 )
 
-// The sequences of the oldest entries that a step of pruning deletes. Those
-// beyond the number to keep are a range, which costs half of what a list does.
-const (
-	beyond    = "<= ?"
-	oldest    = "SELECT sequence FROM deliveries ORDER BY sequence LIMIT 1 OFFSET ?"
-	olderThan = "IN (SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY sequence LIMIT ?)"
-)
-
 // pruneStep deletes some of the oldest entries: those beyond the number to
-// keep, or with a time those received before it. Fewer than pruneStep: there
-// are no others. Only the goroutine that writes may call it.
-func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
+// keep, or with a time those received before it. It reports whether there are
+// more. Only the goroutine that writes may call it.
+func (j *Journal) pruneStep(ctx context.Context, keep int, before time.Time) (deleted int64, more bool, err error) {
+	if err := j.refresh(ctx); err != nil {
+		return 0, false, err
+	}
 	if !before.IsZero() {
-		return j.remove(ctx, olderThan, owox.FormatTimestamp(before), pruneStep)
+		var last sql.NullInt64
+		received := owox.FormatTimestamp(before)
+		if err := j.conn.QueryRowContext(ctx, lastOlder, received, pruneStep).Scan(&last); err != nil || !last.Valid {
+			return 0, false, err
+		}
+		deleted, err = j.remove(ctx, "sequence <= ? AND received_at < ?", last.Int64, received)
+		return deleted, true, err
 	}
-	var count, last int64
-	if err := j.conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM deliveries").Scan(&count); err != nil {
-		return 0, err
+	var oldest sql.NullInt64
+	if err := j.conn.QueryRowContext(ctx, "SELECT MIN(sequence) FROM deliveries").Scan(&oldest); err != nil {
+		return 0, false, err
 	}
-	step := min(count-int64(keep), pruneStep)
-	if step <= 0 {
-		return 0, nil
+	beyond := j.newest.given - int64(keep)
+	last := min(beyond, oldest.Int64+pruneStep-1)
+	if !oldest.Valid || last < oldest.Int64 {
+		return 0, false, nil
 	}
-	if err := j.conn.QueryRowContext(ctx, oldest, step-1).Scan(&last); err != nil {
-		return 0, err
-	}
-	return j.remove(ctx, beyond, last)
+	deleted, err = j.remove(ctx, "sequence <= ?", last)
+	return deleted, last < beyond, err
 }
 
-// remove deletes entries with their attempts. The database would do so itself
-// if it was told to look after references, but at a higher price for each.
+// lastOlder finds the last one of the next entries that were received before a
+// time.
+const lastOlder = "SELECT MAX(sequence) FROM (SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY sequence LIMIT ?)"
+
+// remove deletes entries with what belongs to them. The database would do so
+// itself if it was told to look after references, but at a higher price for
+// each.
 func (j *Journal) remove(ctx context.Context, which string, args ...any) (deleted int64, err error) {
-	if _, err := j.conn.ExecContext(ctx, "DELETE FROM attempts WHERE delivery "+which, args...); err != nil { //nolint:gosec // which is ours
+	if _, err := j.conn.ExecContext(ctx, "UPDATE numbers SET given = ?", j.newest.given); err != nil {
 		return 0, err
 	}
-	result, err := j.conn.ExecContext(ctx, "DELETE FROM deliveries WHERE sequence "+which, args...) //nolint:gosec // which is ours
-	if err != nil {
-		return 0, err
+	of := []string{"attempts WHERE delivery IN (SELECT sequence FROM deliveries WHERE " + which + ")"}
+	if j.newest.indexed {
+		of = append(of, "ids WHERE (webhook_id, delivery) IN (SELECT SUBSTR(webhook_id, 1, 64), sequence FROM deliveries WHERE "+which+")")
 	}
-	return result.RowsAffected()
+	for _, what := range append(of, "deliveries WHERE "+which) {
+		result, err := j.conn.ExecContext(ctx, "DELETE FROM "+what, args...)
+		if err != nil {
+			return 0, err
+		}
+		if deleted, err = result.RowsAffected(); err != nil {
+			return 0, err
+		}
+	}
+	return deleted, j.conn.QueryRowContext(ctx, selectIndexed).Scan(&j.newest.indexed)
 }
 
 // Prune deletes all but the newest entries, or with a time those received
@@ -299,14 +306,15 @@ func (j *Journal) remove(ctx context.Context, which string, args ...any) (delete
 func (j *Journal) Prune(ctx context.Context, keep int, before time.Time) (deleted int64, err error) {
 	for {
 		var step int64
+		var more bool
 		err := j.submit(func(context.Context) (err error) {
-			step, err = j.pruneStep(ctx, keep, before)
+			step, more, err = j.pruneStep(ctx, keep, before)
 			return err
 		})
 		if err != nil {
 			return deleted, err
 		}
-		if deleted += step; step < pruneStep {
+		if deleted += step; !more {
 			return deleted, nil
 		}
 	}

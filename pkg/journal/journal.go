@@ -45,9 +45,11 @@ type Journal struct {
 	writer, reader     *sql.DB
 	conn               *sql.Conn // writer's only one, for the goroutine that writes
 	insertion, attempt *sql.Stmt // of a delivery, of an attempt
-	keep               int       // deliveries; 0: all
-	written            int       // since the last look at their number
-	crowd              int       // that was there at the last commit
+	lookup             *sql.Stmt // of an id that is not among the newest
+	newest             newest
+	keep               int // deliveries; 0: all
+	written            int // since the last look at their number
+	crowd              int // that was there at the last commit
 	patience           *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued
@@ -105,18 +107,19 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.conn, err = j.writer.Conn(ctx); err != nil {
 		return err
 	}
-	if j.insertion, err = j.conn.PrepareContext(ctx, insertDelivery); err != nil {
-		return err
+	for statement, text := range map[**sql.Stmt]string{&j.insertion: insertDelivery, &j.attempt: insertAttempt, &j.lookup: selectFirst} {
+		if *statement, err = j.conn.PrepareContext(ctx, text); err != nil {
+			return err
+		}
 	}
-	j.attempt, err = j.conn.PrepareContext(ctx, insertAttempt)
-	return err
+	return nil
 }
 
 // closeDatabase closes what was opened of it. Statements first: SQLite does not
 // tidy up its files as long as there is one.
 func (j *Journal) closeDatabase() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{j.insertion, j.attempt} {
+	for _, statement := range []*sql.Stmt{j.insertion, j.attempt, j.lookup} {
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
@@ -245,6 +248,7 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	j.patience.Reset(maxPatience)
 	defer j.patience.Stop()
 	_, err := j.conn.ExecContext(ctx, begin)
+	j.newest.current = false
 	for i := 0; i < len(group); i++ {
 		if err == nil {
 			err = group[i].do(ctx)
@@ -261,6 +265,7 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	}
 	if err != nil {
 		_, _ = j.conn.ExecContext(ctx, "ROLLBACK") // the first error tells
+		j.newest = newest{}
 	}
 	if err != nil {
 		err = failed("write", j.file, explain(err))
@@ -278,8 +283,8 @@ func (j *Journal) shrink(ctx context.Context, written int) error {
 	if j.written += written; j.keep == 0 || j.written < pruneEvery {
 		return nil
 	}
-	deleted, err := j.pruneStep(ctx, j.keep, time.Time{})
-	if deleted < pruneStep {
+	_, more, err := j.pruneStep(ctx, j.keep, time.Time{})
+	if !more {
 		j.written = 0
 	}
 	return err
@@ -292,8 +297,9 @@ func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	key := keyOf(d.ID)
 	err = j.submit(func(ctx context.Context) (err error) {
-		sequence, err = insert(ctx, j.insertion, row)
+		sequence, err = j.insert(ctx, d.ID, key, row)
 		return err
 	})
 	return sequence, err

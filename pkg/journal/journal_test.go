@@ -184,12 +184,15 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
-func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "journal.db")
+// open1 makes a journal as the first version of its tables was, with so many
+// deliveries, one of them deleted.
+func open1(t *testing.T, file string, deliveries int) {
+	t.Helper()
 	db, err := openWriter(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer db.Close() //nolint:errcheck // what was written is looked at
 	files, err := fs.Sub(migrations, migrationsOf)
 	if err != nil {
 		t.Fatal(err)
@@ -199,25 +202,135 @@ func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = provider.UpTo(context.Background(), 1)
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
+	for n := 1; n <= deliveries && err == nil; n++ {
+		row, _ := newRow(sample(n))
+		row[len(row)-1] = n
+		_, err = db.Exec(insertDelivery, row...)
 	}
-	j := open(t, file, 0)
-	if _, err := j.Keep(sample(1)); err != nil {
-		t.Fatal(err)
+	if err == nil {
+		_, err = db.Exec(insertAttempt, attemptRow(2, start, delivery.Attempt{})...)
 	}
-	var indexes int
-	err = j.reader.QueryRow("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'deliveries_received_at'").Scan(&indexes)
-	if err != nil || indexes != 0 {
-		t.Errorf("%d indexes that should be gone, %v", indexes, err)
+	if err == nil {
+		_, err = db.Exec("DELETE FROM deliveries WHERE sequence = ?", deliveries)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
-// A delivery that had to look through the whole journal for its id would take
-// the longer the more are in it.
-func TestDuplicatesAreFoundWithTheIndex(t *testing.T) {
+func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	open1(t, file, 4)
+	j := open(t, file, 0)
+	for _, d := range []delivery.Delivery{sample(2), sample(9)} {
+		if _, err := j.Keep(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries := list(t, j, Filter{Oldest: true})
+	if diff := cmp.Diff([]int64{1, 2, 3, 5, 6}, sequences(entries)); diff != "" {
+		t.Fatalf("sequences (-want +got):\n%s", diff)
+	}
+	first := entries[1].Delivery
+	first.Sequence, first.Findings = 0, nil
+	if diff := cmp.Diff(sample(2), first); diff != "" || entries[3].DuplicateOf != 2 || entries[4].DuplicateOf != 0 {
+		t.Errorf("duplicates of %d and %d, entry (-want +got):\n%s", entries[3].DuplicateOf, entries[4].DuplicateOf, diff)
+	}
+	if attempts, err := j.Attempts(context.Background(), 2); err != nil || len(attempts) != 1 {
+		t.Errorf("%d attempts, %v", len(attempts), err)
+	}
+}
+
+// keepMany writes deliveries in one transaction.
+func keepMany(t *testing.T, j *Journal, from, to int) {
+	t.Helper()
+	err := j.submit(func(ctx context.Context) error {
+		for n := from; n < to; n++ {
+			d := sample(n)
+			row, err := newRow(d)
+			if err == nil {
+				_, err = j.insert(ctx, d.ID, keyOf(d.ID), row)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// duplicateOf keeps a delivery and returns what it is a duplicate of.
+func duplicateOf(t *testing.T, j *Journal, d delivery.Delivery) int64 {
+	t.Helper()
+	sequence, err := j.Keep(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := j.Get(context.Background(), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entry.DuplicateOf
+}
+
+func TestDuplicatesAreFound(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	j := open(t, file, 0)
+	long, none := sample(4), sample(0)
+	long.ID, none.ID = strings.Repeat("x", 10_000), ""
+	keepMany(t, j, 1, 4) // sequences are those of the samples
+	check := func(when string, d delivery.Delivery, want int64) {
+		t.Helper()
+		if got := duplicateOf(t, j, d); got != want {
+			t.Errorf("%s: %.40q is a duplicate of %d, want %d", when, d.ID, got, want)
+		}
+	}
+	check("the first with it", long, 0)
+	check("soon", long, 4)
+	check("without id", none, 0)
+	check("without id again", none, 0)
+	check("soon", sample(1), 1)
+
+	keepMany(t, j, 100, 100+remembered+2*block)
+	check("much later", sample(1), 1)
+	check("much later", long, 4)
+	check("much later", none, 0)
+	check("as the last one was", sample(1), 1)
+	check("of the newest", sample(100+remembered), remembered+9)
+
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, file, 0)
+	check("after it was opened again", sample(2), 2)
+	check("after it was opened again", sample(100+remembered), remembered+9)
+
+	other := open(t, file, 0)
+	news := sample(99)
+	if got := duplicateOf(t, other, news); got != 0 {
+		t.Errorf("new to another process: duplicate of %d", got)
+	}
+	kept := list(t, j, Filter{Limit: 1})[0].Sequence
+	check("kept by another process", news, kept)
+
+	if _, err := j.Prune(context.Background(), 10, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	check("after it was pruned", sample(3), 0)
+	var ids int
+	if err := j.reader.QueryRow("SELECT COUNT(*) FROM ids").Scan(&ids); err != nil || ids != 0 {
+		t.Errorf("%d ids of entries that are not there any more, %v", ids, err)
+	}
+}
+
+// Ids that are not among the newest must be found without looking through the
+// whole journal.
+func TestOldIDsAreFoundWithAnIndex(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
-	rows, err := j.reader.Query("EXPLAIN QUERY PLAN "+insertDelivery, make([]any, strings.Count(insertDelivery, "?"))...)
+	rows, err := j.reader.Query("EXPLAIN QUERY PLAN "+selectFirst, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,8 +344,50 @@ func TestDuplicatesAreFoundWithTheIndex(t *testing.T) {
 		}
 		plan.WriteString(detail + "\n")
 	}
-	if err := rows.Err(); err != nil || !strings.Contains(plan.String(), "SEARCH deliveries USING INDEX deliveries_webhook_key") {
+	if err := rows.Err(); err != nil || strings.Contains(plan.String(), "SCAN") || !strings.Contains(plan.String(), "SEARCH ids") {
 		t.Errorf("%v, plan:\n%s", err, &plan)
+	}
+}
+
+func TestSequencesAreNotGivenTwice(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "journal.db")
+	for want := int64(1); want < 4; want++ {
+		j := open(t, file, 0)
+		if got, err := j.Keep(sample(1)); err != nil || got != want {
+			t.Errorf("kept as %d, want %d, %v", got, want, err)
+		}
+		if deleted, err := j.Prune(context.Background(), 0, time.Time{}); err != nil || deleted != 1 {
+			t.Errorf("%d deleted, %v", deleted, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What a group that failed had written is not remembered.
+func TestFailedGroupLeavesNothing(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	if _, err := j.Keep(sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := j.submit(func(ctx context.Context) error {
+		d := sample(2)
+		row, err := newRow(d)
+		if err == nil {
+			_, err = j.insert(ctx, d.ID, keyOf(d.ID), row)
+		}
+		return errors.Join(err, broken)
+	})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if got := duplicateOf(t, j, sample(2)); got != 0 {
+		t.Errorf("a duplicate of %d, which was not kept", got)
+	}
+	if diff := cmp.Diff([]int64{1, 2}, sequences(list(t, j, Filter{Oldest: true}))); diff != "" {
+		t.Errorf("sequences (-want +got):\n%s", diff)
 	}
 }
 
@@ -438,7 +593,7 @@ func BenchmarkWriter(b *testing.B) {
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := writer.Exec(insertDelivery, row...); err != nil {
+				if _, err := writer.Exec(insertDelivery, row...); err != nil { // NULL gets the next number
 					b.Error(err)
 				}
 			}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"net/url"
@@ -20,6 +19,8 @@ const (
 	dialect      = goose.DialectSQLite3
 	migrationsOf = "migrations/sqlite"
 	begin        = "BEGIN IMMEDIATE" // waits for other processes here, not halfway
+
+	selectVersion = "PRAGMA data_version" // changes when other connections commit
 )
 
 // openWriter opens the one connection that writes. Its commits are synced
@@ -44,16 +45,6 @@ func openReader(file string) (*sql.DB, error) {
 func dsn(file, mode string, pragmas ...string) string {
 	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", Opaque: filepath.ToSlash((&url.URL{Path: file}).EscapedPath()), RawQuery: query.Encode()}).String()
-}
-
-// insert inserts a row and returns its sequence. RETURNING would do the same
-// with a temporary table for each.
-func insert(ctx context.Context, statement *sql.Stmt, row []any) (sequence int64, err error) {
-	result, err := statement.ExecContext(ctx, row...)
-	if err != nil {
-		return 0, err
-	}
-	return result.LastInsertId()
 }
 
 // explain turns what the database says into errors of this package.
