@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -138,7 +137,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if len(command) == 0 { // its output must not overtake ours
 		a.buffer()
 	}
-	opts.tune()
+	tune()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
@@ -160,17 +159,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 }
 
 // tune lets garbage pile up: what a receiver keeps is small, and by default it
-// would be looked through a hundred times a second under load. The goroutine
-// that writes a journal is in system calls half of the time, and would wait
-// each time for one of the others to end its turn: there is a place more.
-// Whoever has set GOGC, GOMEMLIMIT or GOMAXPROCS is obeyed.
-func (o listenOptions) tune() {
+// would be looked through a hundred times a second under load. Whoever has set
+// GOGC or GOMEMLIMIT is obeyed.
+func tune() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(800)
 		debug.SetMemoryLimit(80 << 20)
-	}
-	if os.Getenv("GOMAXPROCS") == "" && !o.noJournal {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
 
