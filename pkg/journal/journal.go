@@ -41,16 +41,17 @@ var migrations embed.FS
 
 // Journal is an open journal. It may be used by several goroutines at once.
 type Journal struct {
-	file               string
-	writer, reader     *sql.DB
-	conn               *sql.Conn // writer's only one, for the goroutine that writes
-	insertion, attempt *sql.Stmt // of a delivery, of an attempt
-	lookup             *sql.Stmt // of an id that is not among the newest
-	newest             newest
-	keep               int // deliveries; 0: all
-	written            int // since the last look at their number
-	crowd              int // that was there at the last commit
-	patience           *time.Timer
+	file             string
+	writer, reader   *sql.DB
+	conn             *sql.Conn // writer's only one, for the goroutine that writes
+	insertion, usual *sql.Stmt // of a delivery, of one as nearly all are
+	attempt          *sql.Stmt // its insertion
+	lookup           *sql.Stmt // of an id that is not among the newest
+	newest           newest
+	keep             int // deliveries; 0: all
+	written          int // since the last look at their number
+	crowd            int // that was there at the last commit
+	patience         *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued
 	closed bool
@@ -107,7 +108,7 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.conn, err = j.writer.Conn(ctx); err != nil {
 		return err
 	}
-	for statement, text := range map[**sql.Stmt]string{&j.insertion: insertDelivery, &j.attempt: insertAttempt, &j.lookup: selectFirst} {
+	for statement, text := range map[**sql.Stmt]string{&j.insertion: insertDelivery, &j.usual: insertUsual, &j.attempt: insertAttempt, &j.lookup: selectFirst} {
 		if *statement, err = j.conn.PrepareContext(ctx, text); err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 // tidy up its files as long as there is one.
 func (j *Journal) closeDatabase() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{j.insertion, j.attempt, j.lookup} {
+	for _, statement := range []*sql.Stmt{j.insertion, j.usual, j.attempt, j.lookup} {
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
@@ -293,13 +294,12 @@ func (j *Journal) shrink(ctx context.Context, written int) error {
 // Keep writes a delivery and returns its sequence number once it has been
 // committed and synced. After an error the delivery is not in the journal.
 func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
-	row, err := newRow(d)
+	r, err := newRow(d)
 	if err != nil {
 		return 0, err
 	}
-	key := keyOf(d.ID)
 	err = j.submit(func(ctx context.Context) (err error) {
-		sequence, err = j.insert(ctx, d.ID, key, row)
+		sequence, err = j.insert(ctx, r)
 		return err
 	})
 	return sequence, err

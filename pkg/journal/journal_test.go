@@ -106,6 +106,33 @@ func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+// What insertUsual has in its text is what insertDelivery would be told.
+func TestUsualDeliveriesAreKeptLikeOthers(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
+	d := sample(1)
+	err := j.submit(func(ctx context.Context) error {
+		short, err := newRow(d)
+		if err == nil {
+			_, err = j.insert(ctx, short)
+		}
+		long := short
+		long.values = append(long.values, d.Method, d.Cut, "[]", d.Answered, d.Note, d.Valid())
+		if err == nil {
+			_, err = j.insert(ctx, long)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, columns, _ := strings.Cut(insertedColumns, "duplicate_of,")
+	var kinds, rows int
+	err = j.reader.QueryRow("SELECT COUNT(*), SUM(times) FROM (SELECT COUNT(*) AS times FROM deliveries GROUP BY "+columns+")").Scan(&kinds, &rows)
+	if err != nil || kinds != 1 || rows != 2 {
+		t.Errorf("%d kinds of %d entries, %v", kinds, rows, err)
+	}
+}
+
 func TestFilters(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
 	for n := range 6 {
@@ -203,9 +230,9 @@ func open1(t *testing.T, file string, deliveries int) {
 	}
 	_, err = provider.UpTo(context.Background(), 1)
 	for n := 1; n <= deliveries && err == nil; n++ {
-		row, _ := newRow(sample(n))
-		row[len(row)-1] = n
-		_, err = db.Exec(insertDelivery, row...)
+		r, _ := newRow(sample(n))
+		r.values[0] = n
+		_, err = db.Exec(insertUsual, r.values...)
 	}
 	if err == nil {
 		_, err = db.Exec(insertAttempt, attemptRow(2, start, delivery.Attempt{})...)
@@ -246,10 +273,9 @@ func keepMany(t *testing.T, j *Journal, from, to int) {
 	t.Helper()
 	err := j.submit(func(ctx context.Context) error {
 		for n := from; n < to; n++ {
-			d := sample(n)
-			row, err := newRow(d)
+			r, err := newRow(sample(n))
 			if err == nil {
-				_, err = j.insert(ctx, d.ID, keyOf(d.ID), row)
+				_, err = j.insert(ctx, r)
 			}
 			if err != nil {
 				return err
@@ -373,10 +399,9 @@ func TestFailedGroupLeavesNothing(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	err := j.submit(func(ctx context.Context) error {
-		d := sample(2)
-		row, err := newRow(d)
+		r, err := newRow(sample(2))
 		if err == nil {
-			_, err = j.insert(ctx, d.ID, keyOf(d.ID), row)
+			_, err = j.insert(ctx, r)
 		}
 		return errors.Join(err, broken)
 	})
@@ -586,14 +611,14 @@ func BenchmarkWriter(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer writer.Close() //nolint:errcheck // the benchmark is over
-		row, err := newRow(sample(1))
+		r, err := newRow(sample(1))
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := writer.Exec(insertDelivery, row...); err != nil { // NULL gets the next number
+				if _, err := writer.Exec(insertUsual, r.values...); err != nil { // NULL gets the next number
 					b.Error(err)
 				}
 			}

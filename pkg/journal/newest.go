@@ -126,8 +126,8 @@ func (n *newest) add(sequence int64, key idKey) {
 	n.ids[key] = with
 }
 
-// insert writes a delivery, with what it is a duplicate of and its sequence.
-func (j *Journal) insert(ctx context.Context, id string, key idKey, row []any) (sequence int64, err error) {
+// insert writes a delivery with its sequence and what it is a duplicate of.
+func (j *Journal) insert(ctx context.Context, r row) (sequence int64, err error) {
 	if err := j.refresh(ctx); err != nil {
 		return 0, err
 	}
@@ -138,16 +138,20 @@ func (j *Journal) insert(ctx context.Context, id string, key idKey, row []any) (
 			return 0, err
 		}
 	}
-	first, err := j.firstWith(ctx, id, key)
+	first, err := j.firstWith(ctx, r.id, r.key)
 	if err != nil {
 		return 0, err
 	}
-	row[len(row)-2], row[len(row)-1] = first, sequence
-	if _, err := j.insertion.ExecContext(ctx, row...); err != nil {
+	r.values[0], r.values[1] = sequence, first
+	insertion := j.insertion
+	if len(r.values) == usualColumns {
+		insertion = j.usual
+	}
+	if _, err := insertion.ExecContext(ctx, r.values...); err != nil {
 		return 0, err
 	}
 	n.given = sequence
-	n.add(sequence, key)
+	n.add(sequence, r.key)
 	return sequence, nil
 }
 
