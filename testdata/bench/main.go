@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -285,11 +286,11 @@ func (b *bench) send() error {
 }
 
 func (b *bench) startUp() error {
-	one := filepath.Join(b.dir, "one")
-	if err := b.build("./testdata/bench/one", one); err != nil {
+	one, libraries := filepath.Join(b.dir, "one"), filepath.Join(b.dir, "libraries")
+	if err := errors.Join(b.build("./testdata/bench/one", one), b.build("./testdata/bench/libraries", libraries)); err != nil {
 		return err
 	}
-	programs := [][]string{{one}, {b.owoxhook, "version"}, {b.owoxhook, "sample"}}
+	programs := [][]string{{one}, {b.owoxhook, "version"}, {b.owoxhook, "sample"}, {libraries}}
 	took := make([][]float64, len(programs))
 	for range 100 * b.rounds {
 		for i, program := range programs {
@@ -302,5 +303,6 @@ func (b *bench) startUp() error {
 	}
 	b.compare("version", "ms", took[1], took[0], "a line with cobra", "≤ 1.5")
 	b.compare("sample", "ms", took[2], took[0], "a line with cobra", "≤ 1.5")
+	b.compare("  its libraries alone", "ms", took[3], took[0], "a line with cobra", "")
 	return nil
 }

@@ -107,7 +107,7 @@ func naive(file string) (http.Handler, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec("CREATE INDEX deliveries_webhook_id ON deliveries (webhook_id)"); err != nil {
+	if _, err := db.ExecContext(context.Background(), "CREATE INDEX deliveries_webhook_id ON deliveries (webhook_id)"); err != nil {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
