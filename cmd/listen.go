@@ -137,7 +137,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if len(command) == 0 { // its output must not overtake ours
 		a.buffer()
 	}
-	tune()
+	tuneMemory()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
@@ -158,10 +158,10 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	})
 }
 
-// tune lets garbage pile up: what a receiver keeps is small, and by default it
-// would be looked through a hundred times a second under load. Whoever has set
-// GOGC or GOMEMLIMIT is obeyed.
-func tune() {
+// tuneMemory lets garbage pile up: what a receiver keeps is small, and by
+// default it would be looked through a hundred times a second under load.
+// Whoever has set GOGC or GOMEMLIMIT is obeyed.
+func tuneMemory() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(800)
 		debug.SetMemoryLimit(80 << 20)

@@ -56,11 +56,9 @@ var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 type row struct {
 	id     string
 	key    idKey
-	values []any // all of them, or those that a usual delivery needs
+	usual  bool  // insertUsual inserts it
+	values []any // its arguments, or those of insertDelivery
 }
-
-// usualColumns are those that insertUsual has arguments for.
-const usualColumns = 15
 
 // usual reports whether insertUsual has the last columns of a delivery.
 func usual(d delivery.Delivery) bool {
@@ -72,11 +70,11 @@ func newRow(d delivery.Delivery) (row, error) {
 	if body == nil {
 		body = []byte{} // an empty body is not NULL
 	}
-	r := row{d.ID, keyOf(d.ID), []any{
+	r := row{d.ID, keyOf(d.ID), usual(d), []any{
 		nil, nil, d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Path, d.Remote, headersJSON(d.Headers), body, string(d.Event), d.IsTest,
 		d.ProjectID, d.DataMartID, d.Title, d.RunID, d.RunStatus,
 	}}
-	if usual(d) {
+	if r.usual {
 		return r, nil
 	}
 	findings, err := json.Marshal(d.Findings, jsonOptions)

@@ -267,8 +267,6 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	if err != nil {
 		_, _ = j.conn.ExecContext(ctx, "ROLLBACK") // the first error tells
 		j.newest = newest{}
-	}
-	if err != nil {
 		err = failed("write", j.file, explain(err))
 	}
 	j.crowd = len(group) + len(j.queue)

@@ -116,6 +116,7 @@ func TestUsualDeliveriesAreKeptLikeOthers(t *testing.T) {
 			_, err = j.insert(ctx, short)
 		}
 		long := short
+		long.usual = false
 		long.values = append(long.values, d.Method, d.Cut, "[]", d.Answered, d.Note, d.Valid())
 		if err == nil {
 			_, err = j.insert(ctx, long)

@@ -144,7 +144,7 @@ func (j *Journal) insert(ctx context.Context, r row) (sequence int64, err error)
 	}
 	r.values[0], r.values[1] = sequence, first
 	insertion := j.insertion
-	if len(r.values) == usualColumns {
+	if r.usual {
 		insertion = j.usual
 	}
 	if _, err := insertion.ExecContext(ctx, r.values...); err != nil {
