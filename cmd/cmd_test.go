@@ -233,7 +233,7 @@ func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := forwarder{app: &app{now: time.Now}, to: to, proto: "http", sender: sender.New(sender.Options{Timeout: 100 * time.Millisecond})}
-		d := delivery.Delivery{Method: "POST", Path: "/", Body: owox.Documented(owox.RunFailed)}
+		d := delivery.Delivery{State: delivery.StateValid, Method: "POST", Path: "/", Body: owox.Documented(owox.RunFailed)}
 		answer, ok := f.forward(t.Context(), &d)
 		f.close()
 		if !ok || answer.Status != want || d.Forwarded == nil || d.Forwarded.OK() {

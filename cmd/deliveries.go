@@ -105,7 +105,7 @@ func listLine(e journal.Entry) string {
 	for _, mark := range []struct {
 		word string
 		set  bool
-	}{{"test", e.IsTest}, {"duplicate", e.DuplicateOf != 0}, {"invalid", !e.Valid() && e.Note == ""}, {"refused", e.Note != ""}} {
+	}{{"test", e.IsTest}, {"duplicate", e.Duplicate}, {string(e.State), e.State != delivery.StateValid}} {
 		if mark.set {
 			marks = append(marks, mark.word)
 		}

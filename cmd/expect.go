@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
-	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
 // expectFlags say what deliveries listen must see to end well.
@@ -85,17 +83,13 @@ func (a *app) newExpectations(flags expectFlags, acceptAll bool) (*expectations,
 // any reports whether anything is expected at all.
 func (e *expectations) any() bool { return e.count > 0 || len(e.events) > 0 }
 
-// add counts a delivery. A request that was refused unread, had another method
-// or did not wait for its answer is none.
+// add counts a delivery. What was refused, could not be kept, or had no sender
+// to answer any more does not count.
 func (e *expectations) add(d delivery.Delivery) {
-	switch d.Answered {
-	case 0, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return
-	}
 	switch {
-	case !validate.Valid(d.Findings) || d.Cut:
+	case d.State == delivery.StateInvalid:
 		e.invalid++
-	case e.matched(d.Body):
+	case d.State == delivery.StateValid && e.matched(d.Body):
 		e.arrived++
 		e.byEvent[d.Event]++
 	}

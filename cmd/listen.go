@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -143,7 +144,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, opts: opts, reporter: reporter, expected: expected, command: command}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, expected: expected, command: command}
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}

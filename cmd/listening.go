@@ -28,8 +28,9 @@ type listening struct {
 	outbox  *outbox
 	journal *journal.Journal // nil: nothing is kept
 
-	mu                                sync.Mutex
-	total, valid, refused, duplicates int
+	mu         sync.Mutex
+	states     map[delivery.State]int
+	duplicates int
 }
 
 // run receives until the context ends, the output cannot be written, the
@@ -131,10 +132,7 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), l.opts.keep); err != nil {
 		return journalError(err)
 	}
-	options.Keep = func(d *delivery.Delivery) (err error) {
-		d.Sequence, err = l.journal.Keep(*d)
-		return err
-	}
+	options.Keep = l.journal.Keep
 	return nil
 }
 
@@ -162,13 +160,7 @@ func (l *listening) received(d delivery.Delivery) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.total++
-	switch {
-	case d.Valid():
-		l.valid++
-	case d.Note != "":
-		l.refused++
-	}
+	l.states[d.State]++
 	if d.Duplicate {
 		l.duplicates++
 	}
@@ -209,15 +201,23 @@ func (l *listening) end(verdict error) error {
 func (l *listening) summary(omitted int) report.Summary {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	valid, invalid := l.states[delivery.StateValid], l.states[delivery.StateInvalid]
+	notKept, gone := l.states[delivery.StateNotKept], l.states[delivery.StateGone]
 	summary := report.Summary{
-		{N: l.total, Name: "deliveries", One: "delivery", Many: "deliveries"},
-		{N: l.valid, Name: "valid", One: "valid", Many: "valid"},
-		{N: l.total - l.valid - l.refused, Name: "invalid", One: "invalid", Many: "invalid"},
-		{N: l.refused, Name: "refused", One: "refused", Many: "refused"},
+		{N: valid + invalid + notKept + gone, Name: "deliveries", One: "delivery", Many: "deliveries"},
+		{N: valid, Name: "valid", One: "valid", Many: "valid"},
+		{N: invalid, Name: "invalid", One: "invalid", Many: "invalid"},
+		{N: l.states[delivery.StateRefused], Name: "refused", One: "refused", Many: "refused"},
 		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
 	}
-	if omitted > 0 {
-		summary = append(summary, report.Count{N: omitted, Name: "omitted", One: "line left out", Many: "lines left out"})
+	for _, rare := range []report.Count{
+		{N: notKept, Name: "notKept", One: "not kept", Many: "not kept"},
+		{N: gone, Name: "gone", One: "sender gone", Many: "senders gone"},
+		{N: omitted, Name: "omitted", One: "line left out", Many: "lines left out"},
+	} {
+		if rare.N > 0 {
+			summary = append(summary, rare)
+		}
 	}
 	return summary
 }

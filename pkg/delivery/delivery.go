@@ -16,24 +16,53 @@ import (
 type Delivery struct {
 	owox.Identity // of the payload, as far as it could be read
 
-	ReceivedAt time.Time
-	Remote     string        // address of the sender, believed proxies passed over
-	Method     string        //
-	Path       string        // with the query, as it came
-	Headers    []owox.Header // canonical names, sorted; Host first
-	Body       []byte        // as it came, or its beginning where Cut
-	Cut        bool          // Body is only the beginning of what was sent
-	Duplicate  bool          // an earlier delivery had the same id
-	Findings   []validate.Finding
-	Answered   int      // HTTP status; 0: the sender was gone before the answer
-	Note       string   // why it was refused, not judged or not kept, or ""
-	Forwarded  *Attempt // at delivering it to an application; nil: it was not forwarded
-	Sequence   int64    // number in the journal; 0: it was not kept
+	ReceivedAt  time.Time
+	Remote      string        // address of the sender, trusted proxies passed over
+	Method      string        //
+	Path        string        // with the query, as it came
+	Headers     []owox.Header // Host first, then by name; documented names as documented, others canonical
+	Body        []byte        // as it came, or its beginning where Cut
+	Cut         bool          // Body is only the beginning of what was sent
+	State       State
+	Reason      Reason // why it was refused; "": it was not
+	Detail      string // of the reason or state: see there
+	Duplicate   bool   // an earlier delivery had the same id
+	DuplicateOf int64  // its number in the journal; 0: unknown, or not a duplicate
+	Findings    []validate.Finding
+	Answered    int      // HTTP status; 0: the sender was gone before the answer
+	Forwarded   *Attempt // at delivering it to an application; nil: it was not forwarded
+	Sequence    int64    // number in the journal; 0: it was not kept
 }
 
-// Valid reports whether the delivery was judged and found to be without
-// errors.
-func (d Delivery) Valid() bool { return d.Note == "" && validate.Valid(d.Findings) }
+// Valid reports whether the delivery was kept, if it was to be, and has no
+// finding of severity error.
+func (d Delivery) Valid() bool { return d.State == StateValid }
+
+// State is what became of a request.
+type State string
+
+// The states of a request.
+const (
+	StateValid   State = "valid"    // validated, without errors
+	StateInvalid State = "invalid"  // validated, with errors
+	StateRefused State = "refused"  // not validated, and so not a delivery: Reason says why
+	StateNotKept State = "not-kept" // the journal could not keep it: Detail is its error
+	StateGone    State = "gone"     // the sender hung up before the answer
+)
+
+// Reason is why a request was refused.
+type Reason string
+
+// The reasons to refuse a request.
+const (
+	WrongAddress Reason = "address"    // Remote is not allowed
+	WrongPath    Reason = "path"       // Detail is the right one
+	WrongMethod  Reason = "method"     //
+	Compressed   Reason = "compressed" // Detail is the content encoding
+	TooLarge     Reason = "size"       // the body; Detail is the limit in bytes
+	TooSlow      Reason = "slow"       // the body did not arrive in time
+	Incomplete   Reason = "incomplete" // the body did not arrive whole; Detail is the error
+)
 
 // Attempt is one try at delivering an event.
 type Attempt struct {

@@ -19,9 +19,28 @@ import (
 )
 
 // Entry is a delivery in the journal.
-type Entry struct {
-	delivery.Delivery
-	DuplicateOf int64 // sequence of the first delivery with the same id; 0: this is it
+type Entry struct{ delivery.Delivery }
+
+// note writes the state of a delivery with what it is about, unless findings
+// tell it.
+func note(d delivery.Delivery) string {
+	if d.State == delivery.StateValid || d.State == delivery.StateInvalid {
+		return ""
+	}
+	return strings.Join([]string{string(d.State), string(d.Reason), d.Detail}, " ")
+}
+
+func setState(d *delivery.Delivery, note string) {
+	state, rest, noted := strings.Cut(note, " ")
+	reason, detail, _ := strings.Cut(rest, " ")
+	switch {
+	case noted:
+		d.State, d.Reason, d.Detail = delivery.State(state), delivery.Reason(reason), detail
+	case validate.Valid(d.Findings):
+		d.State = delivery.StateValid
+	default:
+		d.State = delivery.StateInvalid
+	}
 }
 
 // Attempt is an attempt to deliver an entry again, or to forward it.
@@ -62,7 +81,7 @@ type row struct {
 
 // usual reports whether insertUsual has the last columns of a delivery.
 func usual(d delivery.Delivery) bool {
-	return d.Method == http.MethodPost && !d.Cut && len(d.Findings) == 0 && d.Answered == http.StatusOK && d.Note == ""
+	return d.Method == http.MethodPost && !d.Cut && len(d.Findings) == 0 && d.Answered == http.StatusOK && d.State == delivery.StateValid
 }
 
 func newRow(d delivery.Delivery) (row, error) {
@@ -81,7 +100,7 @@ func newRow(d delivery.Delivery) (row, error) {
 	if err != nil {
 		return r, fmt.Errorf("write findings: %w", err)
 	}
-	r.values = append(r.values, d.Method, d.Cut, string(findings), d.Answered, d.Note, d.Valid())
+	r.values = append(r.values, d.Method, d.Cut, string(findings), d.Answered, note(d), d.Valid())
 	return r, nil
 }
 
@@ -110,15 +129,15 @@ func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
 
 func scanEntry(rows *sql.Rows) (Entry, error) {
 	var e Entry
-	var receivedAt, headers, findings string
+	var receivedAt, headers, findings, noted string
 	var duplicateOf sql.NullInt64
 	d := &e.Delivery
 	err := rows.Scan(&e.Sequence, &d.ID, &receivedAt, &d.Method, &d.Path, &d.Remote, &headers, &d.Body, &d.Cut, &d.Event, &d.IsTest, &d.ProjectID,
-		&d.DataMartID, &d.Title, &d.RunID, &d.RunStatus, &findings, &d.Answered, &d.Note, &duplicateOf)
+		&d.DataMartID, &d.Title, &d.RunID, &d.RunStatus, &findings, &d.Answered, &noted, &duplicateOf)
 	if err != nil {
 		return e, err
 	}
-	e.DuplicateOf, d.Duplicate = duplicateOf.Int64, duplicateOf.Valid
+	d.DuplicateOf, d.Duplicate = duplicateOf.Int64, duplicateOf.Valid
 	if at, ok := owox.ParseTimestamp([]byte(receivedAt)); ok {
 		d.ReceivedAt = at
 	}
@@ -131,6 +150,7 @@ func scanEntry(rows *sql.Rows) (Entry, error) {
 		d.Headers = append(d.Headers, owox.Header{Name: pair[0], Value: pair[1]})
 	}
 	d.Findings = judged
+	setState(d, noted)
 	return e, nil
 }
 

@@ -289,18 +289,29 @@ func (j *Journal) shrink(ctx context.Context, written int) error {
 	return err
 }
 
-// Keep writes a delivery and returns its sequence number once it has been
-// committed and synced. After an error the delivery is not in the journal.
-func (j *Journal) Keep(d delivery.Delivery) (sequence int64, err error) {
-	r, err := newRow(d)
-	if err != nil {
-		return 0, err
-	}
-	err = j.submit(func(ctx context.Context) (err error) {
-		sequence, err = j.insert(ctx, r)
+// Keep writes a delivery and returns once it has been committed and synced; it
+// sets its Sequence. Where the journal has an earlier delivery with the same
+// id, it sets Duplicate and DuplicateOf too, and calls again before it writes.
+// After an error the delivery is not in the journal.
+func (j *Journal) Keep(d *delivery.Delivery, again func()) error {
+	return j.submit(func(ctx context.Context) error {
+		if err := j.refresh(ctx); err != nil {
+			return err
+		}
+		first, err := j.firstWith(ctx, d.ID, keyOf(d.ID))
+		if err != nil {
+			return err
+		}
+		if d.DuplicateOf, d.Duplicate = first.Int64, first.Valid; d.Duplicate {
+			again()
+		}
+		r, err := newRow(*d)
+		if err != nil {
+			return err
+		}
+		d.Sequence, err = j.insert(ctx, r)
 		return err
 	})
-	return sequence, err
 }
 
 // KeepAnswer writes what a delivery that is kept already was answered with.

@@ -48,10 +48,15 @@ func sample(n int) delivery.Delivery {
 	d := delivery.Delivery{
 		Identity: owox.Identify(body), ReceivedAt: start.Add(time.Duration(n) * time.Second), Remote: "192.0.2.1", Method: "POST", Path: "/hook?a=b",
 		Headers: []owox.Header{{Name: "Host", Value: "x"}, {Name: "X-Webhook-ID", Value: "1"}, {Name: "Via", Value: "b"}, {Name: "Via", Value: "a"}},
-		Body:    body, Answered: 200,
+		Body:    body, Answered: 200, State: delivery.StateValid,
 	}
 	d.ID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n)
 	return d
+}
+
+func keep(j *Journal, d delivery.Delivery) (sequence int64, err error) {
+	err = j.Keep(&d, func() {})
+	return d.Sequence, err
 }
 
 func list(t *testing.T, j *Journal, f Filter) []Entry {
@@ -78,12 +83,12 @@ func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "deep", "journal?#%.db")
 	j := open(t, file, 0)
 	odd := sample(2)
-	odd.Body, odd.Cut, odd.Note, odd.Answered = []byte("\x00\xff\n"), true, "cut off", 413
+	odd.Body, odd.Cut, odd.State, odd.Reason, odd.Detail, odd.Answered = []byte("\x00\xff\n"), true, delivery.StateRefused, delivery.TooLarge, "100", 413
 	odd.Findings = []validate.Finding{{Line: 1, Column: 2, Offset: 1, Path: "a", Rule: "utf-8", Severity: validate.Error, Message: "bad \xff"}}
-	empty := delivery.Delivery{ReceivedAt: start, Method: "GET", Path: "/", Findings: []validate.Finding{}}
+	empty := delivery.Delivery{ReceivedAt: start, Method: "GET", Path: "/", Findings: []validate.Finding{}, State: delivery.StateValid}
 	again := sample(1)
 	for i, d := range []delivery.Delivery{sample(1), odd, empty, again} {
-		if sequence, err := j.Keep(d); err != nil || sequence != int64(i+1) {
+		if sequence, err := keep(j, d); err != nil || sequence != int64(i+1) {
 			t.Fatalf("kept as %d, %v", sequence, err)
 		}
 	}
@@ -96,8 +101,9 @@ func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
 	j = open(t, file, 0)
 	first, duplicate := sample(1), again
 	first.Findings, duplicate.Findings, duplicate.Duplicate = []validate.Finding{}, []validate.Finding{}, true
+	duplicate.DuplicateOf = 1
 	odd.Findings[0].Message = "bad \ufffd" // JSON is text
-	want := []Entry{{first, 0}, {odd, 0}, {empty, 0}, {duplicate, 1}}
+	want := []Entry{{first}, {odd}, {empty}, {duplicate}}
 	for i := range want {
 		want[i].Sequence = int64(i + 1)
 	}
@@ -117,7 +123,7 @@ func TestUsualDeliveriesAreKeptLikeOthers(t *testing.T) {
 		}
 		long := short
 		long.usual = false
-		long.values = append(long.values, d.Method, d.Cut, "[]", d.Answered, d.Note, d.Valid())
+		long.values = append(long.values, d.Method, d.Cut, "[]", d.Answered, note(d), d.Valid())
 		if err == nil {
 			_, err = j.insert(ctx, long)
 		}
@@ -142,13 +148,13 @@ func TestFilters(t *testing.T) {
 		case 1:
 			d.Event = owox.RunSuccessful
 		case 2:
-			d.Note = "refused"
+			d.State, d.Findings = delivery.StateInvalid, []validate.Finding{{Severity: validate.Error}}
 		case 3:
 			d.IsTest = true
 		case 4:
 			d.DataMartID = "other"
 		}
-		if _, err := j.Keep(d); err != nil {
+		if _, err := keep(j, d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,7 +190,7 @@ func TestFilters(t *testing.T) {
 
 func TestAttempts(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
-	sequence, err := j.Keep(sample(1))
+	sequence, err := keep(j, sample(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +257,7 @@ func TestOlderJournalIsBroughtUpToDate(t *testing.T) {
 	open1(t, file, 4)
 	j := open(t, file, 0)
 	for _, d := range []delivery.Delivery{sample(2), sample(9)} {
-		if _, err := j.Keep(d); err != nil {
+		if _, err := keep(j, d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -292,7 +298,7 @@ func keepMany(t *testing.T, j *Journal, from, to int) {
 // duplicateOf keeps a delivery and returns what it is a duplicate of.
 func duplicateOf(t *testing.T, j *Journal, d delivery.Delivery) int64 {
 	t.Helper()
-	sequence, err := j.Keep(d)
+	sequence, err := keep(j, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +386,7 @@ func TestSequencesAreNotGivenTwice(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	for want := int64(1); want < 4; want++ {
 		j := open(t, file, 0)
-		if got, err := j.Keep(sample(1)); err != nil || got != want {
+		if got, err := keep(j, sample(1)); err != nil || got != want {
 			t.Errorf("kept as %d, want %d, %v", got, want, err)
 		}
 		if deleted, err := j.Prune(context.Background(), 0, time.Time{}); err != nil || deleted != 1 {
@@ -395,7 +401,7 @@ func TestSequencesAreNotGivenTwice(t *testing.T) {
 // What a group that failed had written is not remembered.
 func TestFailedGroupLeavesNothing(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal.db"), 0)
-	if _, err := j.Keep(sample(1)); err != nil {
+	if _, err := keep(j, sample(1)); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
@@ -426,7 +432,7 @@ func TestManyWritersShareCommits(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for n := range each {
-				if _, err := journals[i%2].Keep(sample(i*each + n)); err != nil {
+				if _, err := keep(journals[i%2], sample(i*each+n)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -477,7 +483,7 @@ func TestDamagedPagesAreSaid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	j := open(t, file, 0)
 	for n := range 300 {
-		if _, err := j.Keep(sample(n)); err != nil {
+		if _, err := keep(j, sample(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -522,14 +528,14 @@ func TestFullDiskIsSaidAndGotOver(t *testing.T) {
 	kept := 0
 	var err error
 	for ; err == nil && kept < 1000; kept++ {
-		_, err = j.Keep(sample(kept))
+		_, err = keep(j, sample(kept))
 	}
 	if !errors.Is(err, ErrFull) {
 		t.Fatalf("after %d deliveries: %v, want %v", kept, err, ErrFull)
 	}
 	kept-- // the last one was refused
 	pages(1_000_000)
-	if _, err := j.Keep(sample(5000)); err != nil {
+	if _, err := keep(j, sample(5000)); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(list(t, j, Filter{})); got != kept+1 {
@@ -542,7 +548,7 @@ func TestReadOnlyIsSaid(t *testing.T) {
 	if _, err := j.conn.ExecContext(context.Background(), "PRAGMA query_only = 1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Keep(sample(1)); !errors.Is(err, ErrReadOnly) {
+	if _, err := keep(j, sample(1)); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("%v, want %v", err, ErrReadOnly)
 	}
 }
@@ -554,7 +560,7 @@ func TestPruneBesideLoad(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for n := range 600 {
-				if _, err := j.Keep(sample(i*600 + n)); err != nil {
+				if _, err := keep(j, sample(i*600+n)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -586,7 +592,7 @@ func TestClosedJournalRefuses(t *testing.T) {
 	if err := errors.Join(j.Close(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Keep(sample(1)); !errors.Is(err, ErrClosed) {
+	if _, err := keep(j, sample(1)); !errors.Is(err, ErrClosed) {
 		t.Errorf("%v, want %v", err, ErrClosed)
 	}
 }
@@ -598,7 +604,7 @@ func BenchmarkWriter(b *testing.B) {
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := j.Keep(sample(1)); err != nil {
+				if _, err := keep(j, sample(1)); err != nil {
 					b.Error(err)
 				}
 			}
@@ -630,7 +636,7 @@ func BenchmarkWriter(b *testing.B) {
 func TestCloseLeavesOneFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	j := open(t, file, 0)
-	if _, err := j.Keep(sample(1)); err != nil {
+	if _, err := keep(j, sample(1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Close(); err != nil {

@@ -73,13 +73,13 @@ func TestAnswers(t *testing.T) {
 		{"a warning", receiver.Options{}, request(bytes.Replace(payload, []byte(`"Sales Report"`), []byte(`""`), 1)), 200, "ok", true},
 		{"an error", receiver.Options{}, request(invalid), 422, `"rule":"version-documented"`, false},
 		{"an error, all accepted", receiver.Options{AcceptAll: true}, request(invalid), 200, "ok", false},
-		{"another path", receiver.Options{Path: "/hook"}, request(payload), 404, "path / is not /hook", false},
-		{"another method", receiver.Options{}, request(nil, func(r *http.Request) { r.Method = "GET" }), 405, "method-is-post", false},
-		{"compressed", receiver.Options{}, request([]byte("\x1f\x8b"), set("Content-Encoding", "gzip")), 415, "compressed with gzip", false},
-		{"too large", receiver.Options{Validator: validator(t, validate.Config{MaxBody: 100})}, request(payload), 413, "limit of 100 bytes", false},
+		{"another path", receiver.Options{Path: "/hook"}, request(payload), 404, "nothing is received at this path", false},
+		{"another method", receiver.Options{}, request(nil, func(r *http.Request) { r.Method = "GET" }), 405, "must be POST", false},
+		{"compressed", receiver.Options{}, request([]byte("\x1f\x8b"), set("Content-Encoding", "gzip")), 415, "must not be compressed", false},
+		{"too large", receiver.Options{Validator: validator(t, validate.Config{MaxBody: 100})}, request(payload), 413, "larger than the limit", false},
 		{"just not too large", receiver.Options{Validator: validator(t, validate.Config{MaxBody: len(payload)})}, request(payload), 200, "ok", true},
 		{"a body that breaks off", receiver.Options{}, request(nil, func(r *http.Request) { r.Body = io.NopCloser(brokenBody{io.ErrUnexpectedEOF}) }), 400, "did not arrive whole", false},
-		{"an address that is not allowed", receiver.Options{Allowed: []netip.Prefix{netip.MustParsePrefix(owox.SourceAddress + "/32")}}, request(payload), 403, "192.0.2.1 is not allowed", false},
+		{"an address that is not allowed", receiver.Options{Allowed: []netip.Prefix{netip.MustParsePrefix(owox.SourceAddress + "/32")}}, request(payload), 403, "this address may not deliver", false},
 		{"an address that is", receiver.Options{Allowed: []netip.Prefix{netip.MustParsePrefix(owox.SourceAddress + "/32")}}, request(payload, from(owox.SourceAddress+":999")), 200, "ok", true},
 		{"a status of one's own", receiver.Options{Respond: []int{503}}, request(payload), 503, `"status":503`, true},
 		{"no body with 204", receiver.Options{Respond: []int{204}}, request(payload), 204, "", true},
@@ -132,7 +132,7 @@ func TestDeliveryIsKeptAsItCame(t *testing.T) {
 			{Name: "X-Other", Value: "1"},
 			{Name: "X-Webhook-ID", Value: "550e8400-e29b-41d4-a716-446655440000"},
 		},
-		Body: payload, Answered: 200,
+		Body: payload, State: delivery.StateValid, Answered: 200,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("delivery (-want +got):\n%s", diff)
@@ -202,8 +202,8 @@ func TestSenderThatHangsUpIsNoticed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	rc.ServeHTTP(httptest.NewRecorder(), request(payload).WithContext(ctx))
-	if got.Answered != 0 || got.Note == "" {
-		t.Errorf("answered %d, note %q", got.Answered, got.Note)
+	if got.Answered != 0 || got.State != delivery.StateGone {
+		t.Errorf("answered %d, state %q", got.Answered, got.State)
 	}
 }
 
@@ -227,7 +227,7 @@ func TestRequestsAreKeptBeforeTheyAreAnswered(t *testing.T) {
 	var kept []delivery.Delivery
 	var failure error
 	answer := httptest.NewRecorder()
-	options := receiver.Options{Validator: validator(t, validate.Config{MaxBody: len(payload)}), Path: "/", Keep: func(d *delivery.Delivery) error {
+	options := receiver.Options{Validator: validator(t, validate.Config{MaxBody: len(payload)}), Path: "/", Keep: func(d *delivery.Delivery, _ func()) error {
 		if answer.Body.Len() > 0 || answer.Flushed {
 			t.Error("answered before it was kept")
 		}
@@ -262,7 +262,7 @@ func TestRequestsAreKeptBeforeTheyAreAnswered(t *testing.T) {
 		t.Errorf("a body over the limit is kept with %d bytes, cut %v", len(last.Body), last.Cut)
 	}
 	failure = errors.New("the disk is full")
-	if status := serve(request(payload)); status != 503 || got.Valid() || !strings.Contains(got.Note, "the disk is full") || !strings.Contains(answer.Body.String(), "the disk is full") {
+	if status := serve(request(payload)); status != 503 || got.State != delivery.StateNotKept || got.Detail != "the disk is full" || strings.Contains(answer.Body.String(), "disk") {
 		t.Errorf("what could not be kept was answered %d %s", status, answer.Body)
 	}
 	failure = nil

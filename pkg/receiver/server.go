@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -36,21 +37,27 @@ type Server struct {
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // the sender speaks nothing else
+	silent := newSilent()
 	server := &http.Server{
 		Handler:           s.Handler,
 		Protocols:         protocols,
+		TLSConfig:         s.TLS,
 		ReadHeaderTimeout: or(s.HeaderTimeout, DefaultHeaderTimeout),
 		ReadTimeout:       or(s.ReadTimeout, DefaultReadTimeout),
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(logWriter(s.Log), "", 0),
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(ctx, wireKey{}, conn)
-		},
+		ConnState:         silent.note,
 	}
-	entrance, wait := s.entrance(listener)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(entrance) }()
+	go func() {
+		if s.TLS != nil {
+			ended <- server.ServeTLS(listener, "", "")
+		} else {
+			ended <- server.Serve(listener)
+		}
+	}()
 	select {
 	case err := <-ended:
 		return err
@@ -58,8 +65,8 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), or(s.ShutdownTimeout, DefaultShutdownTimeout))
 	defer cancel()
+	silent.close()
 	err := server.Shutdown(deadline)
-	wait(deadline)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
@@ -69,16 +76,40 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// entrance returns where net/http gets its connections from, and what waits
-// for those that it does not get. Requests that are answered at once may have a
-// lane; only net/http notices a sender that hangs up before its answer.
-func (s Server) entrance(listener net.Listener) (entrance net.Listener, wait func(context.Context)) {
-	rc, ok := s.Handler.(*Receiver)
-	if !ok || s.TLS != nil || rc.options.Delay > 0 || rc.options.Forward != nil {
-		return wireListener{listener, s.TLS, s.Log}, func(context.Context) {}
+// silent are the connections on which nothing has come yet. Shutdown would
+// wait five seconds for them.
+type silent struct {
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+}
+
+func newSilent() *silent { return &silent{conns: map[net.Conn]struct{}{}} }
+
+// note is the server's ConnState.
+func (s *silent) note(conn net.Conn, state http.ConnState) {
+	if state != http.StateNew && state != http.StateActive && state != http.StateClosed {
+		return // it has had a request
 	}
-	lanes := newLanes(listener, rc, or(s.HeaderTimeout, DefaultHeaderTimeout), s.Log)
-	return lanes, lanes.wait
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.conns, conn)
+	case s.closed:
+		_ = conn.Close() // nothing waits to be written
+	default:
+		s.conns[conn] = struct{}{}
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for conn := range s.conns {
+		_ = conn.Close() // nothing waits to be written
+	}
 }
 
 func or(d, otherwise time.Duration) time.Duration {

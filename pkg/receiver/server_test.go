@@ -174,9 +174,10 @@ func TestServerEndsThoughARequestDoesNot(t *testing.T) {
 	}
 }
 
-// Headers are kept in their order and spelling, also when requests follow each
-// other on a connection, with or without waiting.
-func TestHeadersAreKeptAsTheyCame(t *testing.T) {
+// Each request has its own headers, also when requests follow each other on a
+// connection, with or without waiting: Host first, then by name, the documented
+// ones spelt as documented, the others canonical.
+func TestHeadersAreThoseOfTheirRequest(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
 	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Received: func(d delivery.Delivery) {
@@ -201,7 +202,7 @@ func TestHeadersAreKeptAsTheyCame(t *testing.T) {
 		text    string
 		answers int
 	}{
-		{"POST /?1 HTTP/1.1\r\nx-b: 1\r\nHost: h\r\nX-A:  2 \r\nx-B: 3\r\nContent-Length: 2\r\n\r\n{}", 1},
+		{"POST /?1 HTTP/1.1\r\nx-b: 1\r\nHost: h\r\nX-A:  2 \r\nx-B: 3\r\nx-webhook-id: 4\r\nContent-Length: 2\r\n\r\n{}", 1},
 		{"POST /?2 HTTP/1.1\r\nHost: h\r\nZ: 1\r\nContent-Length: 1\r\n\r\n{POST /?3 HTTP/1.1\r\nY: 1\r\nHost: h\r\n\r\n", 2},
 		{"POST /?4 HTTP/1.1\r\nZ: 1\r\nContent-Length: 100000\r\nHost: h\r\n\r\n" + long, 1},
 		{"POST /?5 HTTP/1.1\r\nZ: 1\r\nHost: h\r\nA: 1\r\n\r\n", 1},
@@ -224,12 +225,12 @@ func TestHeadersAreKeptAsTheyCame(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{
-		"x-b=1 Host=h X-A=2 x-B=3 Content-Length=2 2 /?1",
-		"Host=h Z=1 Content-Length=1 1 /?2",
-		"Y=1 Host=h 0 /?3",
-		"Z=1 Content-Length=100000 Host=h 100000 /?4",
-		"Z=1 Host=h A=1 0 /?5",
-		"Host=h A=1 Z=1 0 /?6", // chunks have no length: from here on by name
+		"Host=h Content-Length=2 X-A=2 X-B=1 X-B=3 X-Webhook-ID=4 2 /?1",
+		"Host=h Content-Length=1 Z=1 1 /?2",
+		"Host=h Y=1 0 /?3",
+		"Host=h Content-Length=100000 Z=1 100000 /?4",
+		"Host=h A=1 Z=1 0 /?5",
+		"Host=h A=1 Z=1 0 /?6",
 		"Host=h A=1 Z=1 0 /?7",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -237,9 +238,9 @@ func TestHeadersAreKeptAsTheyCame(t *testing.T) {
 	}
 }
 
-func TestRunningPlainRequestsEndBeforeTheServer(t *testing.T) {
+func TestRunningDeliveriesEndBeforeTheServer(t *testing.T) {
 	kept, release := make(chan struct{}), make(chan struct{})
-	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery) error {
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery, func()) error {
 		close(kept)
 		<-release
 		return nil
@@ -272,10 +273,10 @@ func TestRunningPlainRequestsEndBeforeTheServer(t *testing.T) {
 	}
 }
 
-func TestServerEndsThoughAPlainRequestDoesNot(t *testing.T) {
+func TestServerEndsThoughADeliveryIsStuck(t *testing.T) {
 	kept, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
-	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery) error {
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Keep: func(*delivery.Delivery, func()) error {
 		close(kept)
 		<-release
 		return nil
@@ -354,6 +355,31 @@ func BenchmarkServer(b *testing.B) {
 			cancel()
 			if err := <-ended; err != nil {
 				b.Error(err)
+			}
+		})
+	}
+}
+
+// Connections on which nothing has come must not hold up the end.
+func TestSilentConnectionsDoNotDelayTheEnd(t *testing.T) {
+	for name, options := range map[string]receiver.Options{
+		"answered at once": {},
+		"answered later":   {Delay: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options.Validator = validator(t, validate.Config{})
+			address, stop := start(t, receiver.Server{Handler: receiver.New(options), ShutdownTimeout: time.Minute})
+			silent, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close() //nolint:errcheck // the test is over
+			begun := time.Now()
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("the end took %v with a silent connection", took)
 			}
 		})
 	}

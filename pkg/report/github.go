@@ -102,8 +102,9 @@ func (g *githubReporter) Finding(file string, f validate.Finding) error {
 
 func (g *githubReporter) Delivery(d delivery.Delivery) error {
 	problems, _ := split(d.Findings, "body")
-	if d.Note != "" {
-		problems = append(problems, d.Note)
+	words := note(d)
+	if words != "" {
+		problems = append(problems, words)
 	}
 	g.row(d.Valid(), fmt.Sprintf("%s %s %s", event(d.Event), orDash(d.ID), d.Title), fmt.Sprintf("answered %d", d.Answered), strings.Join(problems, "\n"))
 	for _, f := range d.Findings {
@@ -111,8 +112,8 @@ func (g *githubReporter) Delivery(d delivery.Delivery) error {
 			return err
 		}
 	}
-	if d.Note != "" {
-		return g.annotate("error", Escape(d.Note), place{title: fmt.Sprintf("answered %d", d.Answered)})
+	if words != "" {
+		return g.annotate("error", Escape(words), place{title: fmt.Sprintf("answered %d", d.Answered)})
 	}
 	return nil
 }

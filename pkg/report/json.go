@@ -73,33 +73,36 @@ func (j jsonReporter) Listening(l Listening) error {
 }
 
 type deliveryJSON struct {
-	Type       string             `json:"type"`
-	ID         string             `json:"id"`
-	Event      string             `json:"event"`
-	IsTest     bool               `json:"isTest"`
-	ReceivedAt string             `json:"receivedAt"`
-	Remote     string             `json:"remote"`
-	Method     string             `json:"method"`
-	Path       string             `json:"path"`
-	Headers    orderedHeaders     `json:"headers"`
-	Body       jsontext.Value     `json:"body,omitzero"`
-	BodyText   *string            `json:"bodyText,omitzero"`
-	BodyBase64 string             `json:"bodyBase64,omitzero"` // where BodyText cannot hold the bytes
-	Cut        bool               `json:"cut,omitzero"`
-	Valid      bool               `json:"valid"`
-	Duplicate  bool               `json:"duplicate"`
-	Findings   []validate.Finding `json:"findings"`
-	Answered   int                `json:"answered"`
-	Forwarded  *forwardedJSON     `json:"forwarded,omitzero"`
-	Note       string             `json:"note,omitzero"`
-	Sequence   int64              `json:"sequence,omitzero"` // in the journal
+	Type        string             `json:"type"`
+	ID          string             `json:"id"`
+	Event       string             `json:"event"`
+	IsTest      bool               `json:"isTest"`
+	ReceivedAt  string             `json:"receivedAt"`
+	Remote      string             `json:"remote"`
+	Method      string             `json:"method"`
+	Path        string             `json:"path"`
+	Headers     orderedHeaders     `json:"headers"`
+	Body        jsontext.Value     `json:"body,omitzero"`
+	BodyText    *string            `json:"bodyText,omitzero"`
+	BodyBase64  string             `json:"bodyBase64,omitzero"` // where BodyText cannot hold the bytes
+	Cut         bool               `json:"cut,omitzero"`
+	State       delivery.State     `json:"state"`
+	Valid       bool               `json:"valid"`
+	Duplicate   bool               `json:"duplicate"`
+	Findings    []validate.Finding `json:"findings"`
+	Answered    int                `json:"answered"`
+	Forwarded   *forwardedJSON     `json:"forwarded,omitzero"`
+	DuplicateOf int64              `json:"duplicateOf,omitzero"` // its number in the journal
+	Reason      delivery.Reason    `json:"reason,omitzero"`      // why it was refused
+	Note        string             `json:"note,omitzero"`        // the same in words
+	Sequence    int64              `json:"sequence,omitzero"`    // in the journal
 }
 
 func (j jsonReporter) Delivery(d delivery.Delivery) error {
 	object := deliveryJSON{
 		Type: "delivery", ID: d.ID, Event: string(d.Event), IsTest: d.IsTest, ReceivedAt: owox.FormatTimestamp(d.ReceivedAt),
 		Remote: d.Remote, Method: d.Method, Path: d.Path, Headers: d.Headers, Cut: d.Cut,
-		Valid: d.Valid(), Duplicate: d.Duplicate, Findings: d.Findings, Answered: d.Answered, Note: d.Note, Sequence: d.Sequence,
+		Valid: d.Valid(), Duplicate: d.Duplicate, DuplicateOf: d.DuplicateOf, Findings: d.Findings, Answered: d.Answered, State: d.State, Reason: d.Reason, Note: note(d), Sequence: d.Sequence,
 	}
 	if f := d.Forwarded; f != nil {
 		object.Forwarded = &forwardedJSON{URL: f.URL, OK: f.OK(), Status: f.Status, DurationMS: milliseconds(f.Duration)}

@@ -63,8 +63,8 @@ func (j *junitReporter) Delivery(d delivery.Delivery) error {
 	name := fmt.Sprintf("%s %s %s", d.Method, d.Path, orDash(d.ID))
 	problems, others := split(d.Findings, "body")
 	message := fmt.Sprintf("answered %d", d.Answered)
-	if d.Note != "" {
-		problems = append(problems, Escape(d.Note))
+	if words := note(d); words != "" {
+		problems = append(problems, Escape(words))
 	}
 	j.add("delivery", name, 0, message, problems, strings.Join(others, "\n"))
 	return nil

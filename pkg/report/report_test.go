@@ -36,7 +36,7 @@ func received(body string, change func(*delivery.Delivery)) delivery.Delivery {
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.Local),
 		Remote:     "192.0.2.1", Method: "POST", Path: "/?a=b",
 		Headers: []owox.Header{{Name: "Via", Value: "1"}, {Name: "Host", Value: "x"}, {Name: "via", Value: "2"}},
-		Body:    []byte(body), Answered: 200,
+		Body:    []byte(body), Answered: 200, State: delivery.StateValid,
 	}
 	if change != nil {
 		change(&d)
@@ -65,11 +65,11 @@ func TestTextOfDeliveries(t *testing.T) {
 		}), "03:04:05  422 Unprocessable Entity  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
 			"    error: no header [r1]\n    2:3: warning: odd [r2]\n"},
 		{"refused", false, received("", func(d *delivery.Delivery) {
-			d.Identity, d.Answered, d.Note = owox.Identity{}, 404, "path /?a=b is not /"
-		}), "03:04:05  404 Not Found  POST  /?a=b  path /?a=b is not /\n"},
+			d.Identity, d.Answered, d.State, d.Reason, d.Detail = owox.Identity{}, 404, delivery.StateRefused, delivery.WrongPath, "/hook"
+		}), "03:04:05  404 Not Found  POST  /?a=b  path / is not /hook\n"},
 		{
-			"gone", false, received("{}", func(d *delivery.Delivery) { d.Answered, d.Note = 0, "gone" }),
-			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  gone\n",
+			"gone", false, received("{}", func(d *delivery.Delivery) { d.Answered, d.State = 0, delivery.StateGone }),
+			"03:04:05  ---  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales  the sender hung up before the answer\n",
 		},
 		{"forwarded", false, received("{}", func(d *delivery.Delivery) {
 			d.Forwarded = &delivery.Attempt{URL: "http://app/", Status: 201, Duration: time.Second, Body: []byte("created\x1b\n")}
@@ -138,16 +138,17 @@ func TestJSONObjects(t *testing.T) {
 			return r.Delivery(received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() }))
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
 			`"receivedAt":"` + owox.FormatTimestamp(received("", nil).ReceivedAt) + `","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{"Via":"1, 2","Host":"x"},` +
-			`"body":{"b":1.0,"a":"\u0041<\u009b"},"valid":true,"duplicate":false,"findings":[],"answered":200}`},
+			`"body":{"b":1.0,"a":"\u0041<\u009b"},"state":"valid","valid":true,"duplicate":false,"findings":[],"answered":200}`},
 		{"a body that is no JSON", func(r report.Reporter) error {
 			return r.Delivery(received("a\xff", func(d *delivery.Delivery) {
-				d.Headers, d.Cut, d.Note, d.ReceivedAt = nil, true, "n", time.Unix(0, 0)
+				d.Headers, d.Cut, d.ReceivedAt = nil, true, time.Unix(0, 0)
+				d.State, d.Reason, d.Detail, d.DuplicateOf = delivery.StateRefused, delivery.TooLarge, "2", 3
 				d.Findings = []validate.Finding{{Offset: -1, Path: "X", Rule: "r", Severity: validate.Info, Message: "m"}}
 			}))
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
 			`"receivedAt":"1970-01-01T00:00:00.000Z","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{},` +
-			`"bodyText":"a` + "\ufffd" + `","bodyBase64":"Yf8=","cut":true,"valid":false,"duplicate":false,` +
-			`"findings":[{"offset":-1,"path":"X","rule":"r","severity":"info","message":"m"}],"answered":200,"note":"n"}`},
+			`"bodyText":"a` + "\ufffd" + `","bodyBase64":"Yf8=","cut":true,"state":"refused","valid":false,"duplicate":false,` +
+			`"findings":[{"offset":-1,"path":"X","rule":"r","severity":"info","message":"m"}],"answered":200,"duplicateOf":3,"reason":"size","note":"the body is larger than the limit of 2 bytes"}`},
 		{"attempt", func(r report.Reporter) error {
 			return r.Attempt(delivery.Attempt{ID: "i", Event: "e", URL: "u", Number: 1, Status: 200, Duration: 1500 * time.Microsecond, Body: []byte("ok")})
 		}, `{"type":"attempt","id":"i","event":"e","url":"u","attempt":1,"ok":true,"status":200,"durationMs":1.5}`},

@@ -61,7 +61,7 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 		out.WriteString(text)
 	}
 	word(t.status(d.Answered))
-	if d.Note == "" || d.ID != "" {
+	if d.State != delivery.StateRefused {
 		word(event(d.Event))
 		word(orDash(d.ID))
 	} else {
@@ -77,8 +77,8 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 	if d.Title != "" {
 		word(Escape(d.Title))
 	}
-	if d.Note != "" {
-		word(t.paint.bad(Escape(d.Note)))
+	if words := note(d); words != "" {
+		word(t.paint.bad(Escape(words)))
 	}
 	out.WriteByte('\n')
 	for _, f := range d.Findings {
