@@ -75,8 +75,8 @@ func TestHostileClients(t *testing.T) {
 		{"a slow body", text(head("Content-Length: 500\r\n") + `{"id":`), "408"},
 		{"a head without end", func(w io.Writer) {
 			io.WriteString(w, "POST / HTTP/1.1\r\nHost: a\r\n") //nolint:errcheck // the server may hang up
-			for i := range 1 << 16 {
-				if _, err := fmt.Fprintf(w, "X-%d: %s\r\n", i, strings.Repeat("y", 100)); err != nil {
+			for i := range 100 {
+				if _, err := fmt.Fprintf(w, "X-%d: %s\r\n", i, strings.Repeat("y", 60_000)); err != nil {
 					return
 				}
 			}
