@@ -162,3 +162,10 @@ func unknownCommand(command *cobra.Command, args []string) error {
 	slices.Sort(names)
 	return usagef("unknown command %q%s", args[0], oneOf(args[0], names))
 }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/expect"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -120,11 +121,11 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if err != nil {
 		return err
 	}
-	expected, err := a.newExpectations(opts.expectFlags, opts.acceptAll)
+	expected, err := opts.deliveries(a, opts.acceptAll)
 	if err != nil {
 		return err
 	}
-	if opts.timeout > 0 && !expected.any() && len(command) == 0 {
+	if opts.timeout > 0 && !expected.Any() && len(command) == 0 {
 		return usagef("--timeout has nothing to wait for: pass --expect or --expect-event too")
 	}
 	if opts.keep < 0 {
@@ -144,7 +145,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, expected: expected, command: command}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}

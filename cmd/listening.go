@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/expect"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -21,10 +22,11 @@ type listening struct {
 	*app
 	opts     listenOptions
 	reporter report.Reporter
-	expected *expectations
+	watch    *expect.Watch
+	judging  bool // the exit status depends on what arrives
 	command  []string
 
-	stop    func() // ends the receiver
+	expired time.Duration // after which time was up; 0: it was not
 	outbox  *outbox
 	journal *journal.Journal // nil: nothing is kept
 
@@ -38,7 +40,6 @@ type listening struct {
 func (l *listening) run(ctx context.Context, listener net.Listener, server receiver.Server) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	l.stop = stop
 	l.outbox = newOutbox(l.reporter.Delivery, l.flush, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
 	err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
@@ -80,8 +81,9 @@ func (l *listening) wait(ctx, serving context.Context, address string, served ch
 	case <-ctx.Done():
 		return errInterrupted
 	case <-timeUp:
-		l.expected.expired = l.opts.timeout
+		l.expired = l.opts.timeout
 	case <-serving.Done():
+	case <-l.watch.Decided():
 	case err := <-served:
 		served <- err // run looks at it
 	}
@@ -164,12 +166,8 @@ func (l *listening) received(d delivery.Delivery) {
 	if d.Duplicate {
 		l.duplicates++
 	}
-	l.expected.add(d)
+	l.watch.Add(d)
 	l.outbox.put(d)
-	decided := l.expected.any() && (l.expected.met() || l.expected.failed())
-	if decided && len(l.command) == 0 {
-		l.stop()
-	}
 }
 
 // end says the summary, unless the output broke before, and the verdict.
@@ -185,17 +183,27 @@ func (l *listening) end(verdict error) error {
 	} else if err := l.reporter.Summary(summary); err != nil {
 		return err
 	}
-	judging := l.expected.any() || len(l.command) > 0
 	switch {
-	case errors.Is(verdict, errInterrupted) && !judging:
+	case errors.Is(verdict, errInterrupted) && !l.judging:
 		return nil // Ctrl-C is how it ends
 	case verdict != nil:
 		return verdict
-	case judging:
-		return l.expected.verdict()
+	case l.judging:
+		return l.unmet()
 	default:
 		return nil
 	}
+}
+
+// unmet reports what is not as expected.
+func (l *listening) unmet() error {
+	err := l.watch.Err()
+	var unmet *expect.Unmet
+	if !errors.As(err, &unmet) {
+		return err
+	}
+	unmet.Within = l.expired
+	return judgedError{unmet}
 }
 
 func (l *listening) summary(omitted int) report.Summary {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -80,7 +79,7 @@ func (a *app) applyEdits(payload []byte, edits []edit) ([]byte, error) {
 		if e.unset {
 			payload, err = sjson.DeleteBytes(payload, e.path)
 		} else {
-			payload, err = sjson.SetRawBytes(payload, e.path, rawValue(e.value))
+			payload, err = sjson.SetRawBytes(payload, e.path, owox.JSONValue(e.value))
 		}
 		if err != nil {
 			return nil, usagef("cannot change %s: %w", e.path, err)
@@ -98,18 +97,6 @@ func fieldPaths() []string {
 		paths = append(paths, f.Path)
 	}
 	return paths
-}
-
-// rawValue takes JSON as it is and makes a string of anything else.
-func rawValue(value string) []byte {
-	if jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {
-		return []byte(value)
-	}
-	quoted, err := jsontext.AppendQuote(nil, value)
-	if err != nil {
-		return []byte(strconv.Quote(strings.ToValidUTF8(value, "\ufffd")))
-	}
-	return quoted
 }
 
 // checkPath refuses a path that leads nowhere: sjson would replace a string by

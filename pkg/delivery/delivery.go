@@ -64,6 +64,17 @@ const (
 	Incomplete   Reason = "incomplete" // the body did not arrive whole; Detail is the error
 )
 
+// AboutBody reports whether the request would have been a delivery but for its
+// body.
+func (r Reason) AboutBody() bool {
+	switch r {
+	case Compressed, TooLarge, TooSlow, Incomplete:
+		return true
+	default:
+		return false
+	}
+}
+
 // Attempt is one try at delivering an event.
 type Attempt struct {
 	ID       string // of the event, as in the payload

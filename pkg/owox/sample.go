@@ -98,3 +98,13 @@ func Indent(payload []byte) string {
 	}
 	return string(value) + "\n"
 }
+
+// JSONValue reads a value as people write it on a command line: JSON as it is,
+// anything else as a JSON string.
+func JSONValue(text string) []byte {
+	if jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return []byte(text)
+	}
+	quoted, _ := jsontext.AppendQuote(nil, text) // what is not UTF-8 is replaced
+	return quoted
+}
