@@ -293,13 +293,23 @@ func TestSeveralRequestsInAFile(t *testing.T) {
 	}
 }
 
-func TestForwardedForNamesEachAddressOnce(t *testing.T) {
-	for came, want := range map[string]string{
-		"": "192.0.2.1", "10.0.0.1": "10.0.0.1, 192.0.2.1", "192.0.2.1, 10.0.0.1": "192.0.2.1, 10.0.0.1",
+func TestForwardedForEndsWithTheRealPeer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		came []string
+		want string
+	}{
+		"no proxy":              {nil, "192.0.2.1"},
+		"one proxy":             {[]string{"10.0.0.1"}, "10.0.0.1, 192.0.2.1"},
+		"a forged last hop":     {[]string{"127.0.0.1, 34.38.103.182"}, "127.0.0.1, 34.38.103.182, 192.0.2.1"},
+		"several lines":         {[]string{"10.0.0.1", "10.0.0.2, 10.0.0.3"}, "10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1"},
+		"the peer names itself": {[]string{"192.0.2.1"}, "192.0.2.1, 192.0.2.1"},
 	} {
-		d := delivery.Delivery{Remote: "192.0.2.1", Headers: []owox.Header{{Name: "x-forwarded-for", Value: came}}}
-		if got := forwardedFor(d); got != want {
-			t.Errorf("behind %q: %q, want %q", came, got, want)
+		d := delivery.Delivery{Peer: "192.0.2.1"}
+		for _, value := range tt.came {
+			d.Headers = append(d.Headers, owox.Header{Name: "X-Forwarded-For", Value: value})
+		}
+		if got := forwardedFor(d); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

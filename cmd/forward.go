@@ -79,7 +79,7 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		return receiver.Answer{}, false
 	}
 	request := resend(f.to, *d)
-	request = request.WithHeader(owox.Header{Name: "X-Forwarded-For", Value: forwardedFor(*d)})
+	request = request.WithHeader(owox.Header{Name: headerForwardedFor, Value: forwardedFor(*d)})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Proto", Value: f.proto})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: owox.HeaderValue(d.Headers, "Host")})
 	for _, h := range f.headers {
@@ -107,19 +107,19 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	return answer, true
 }
 
-// forwardedFor adds the sender to the addresses that a delivery came by, unless
-// a proxy that is believed has done so.
+// forwardedFor adds the address that the delivery came from to those that it
+// says it came by: whoever adds none can be made to vouch for a forged one.
 func forwardedFor(d delivery.Delivery) string {
-	came := owox.HeaderValue(d.Headers, "X-Forwarded-For")
-	switch {
-	case came == "":
-		return d.Remote
-	case slices.Contains(strings.Split(strings.ReplaceAll(came, " ", ""), ","), d.Remote):
-		return came
-	default:
-		return came + ", " + d.Remote
+	var addresses []string
+	for _, h := range d.Headers {
+		if strings.EqualFold(h.Name, headerForwardedFor) && h.Value != "" {
+			addresses = append(addresses, h.Value)
+		}
 	}
+	return strings.Join(append(addresses, d.Peer), ", ")
 }
+
+const headerForwardedFor = "X-Forwarded-For"
 
 func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
 	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}

@@ -39,6 +39,7 @@ type listenOptions struct {
 	respond    []string
 	delay      time.Duration
 	verbose    bool
+	maxConns   int
 }
 
 func newListenCommand(a *app) *cobra.Command {
@@ -101,6 +102,7 @@ deliveries and owoxhook replay.`,
 	flags.StringSliceVar(&opts.respond, "respond", nil, "answer deliveries with these `STATUSES` in turn, such as 500,500,200")
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
+	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time; answer 503 on more, after which OWOX tries again")
 	opts.judgeFlags.bind(cmd)
 	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
@@ -128,6 +130,9 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.timeout > 0 && !expected.Any() && len(command) == 0 {
 		return usagef("--timeout has nothing to wait for: pass --expect or --expect-event too")
 	}
+	if opts.maxConns < 1 {
+		return usagef("--max-connections %d: want 1 or more", opts.maxConns)
+	}
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
@@ -154,7 +159,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if forward != nil {
 			forward.journal, forward.rehearsed, options.Forward = l.journal, len(opts.respond) > 0, forward.forward
 		}
-		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, Log: func(line string) {
+		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Log: func(line string) {
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
 		}})
 	})
@@ -210,6 +215,9 @@ func parsePrefixes(flag string, words []string) ([]netip.Prefix, error) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			return nil, usagef("%s %q: want an address or a network such as 192.0.2.0/24", flag, word)
+		}
+		if address := prefix.Addr(); address.Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(address.Unmap(), prefix.Bits()-96)
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}

@@ -18,6 +18,7 @@ type Delivery struct {
 
 	ReceivedAt  time.Time
 	Remote      string        // address of the sender, trusted proxies passed over
+	Peer        string        // address at the other end of the connection; "" once it is read from a journal
 	Method      string        //
 	Path        string        // with the query, as it came
 	Headers     []owox.Header // Host first, then by name; documented names as documented, others canonical

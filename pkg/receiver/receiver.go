@@ -19,7 +19,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -85,10 +84,12 @@ func New(options Options) *Receiver {
 
 // ServeHTTP validates the request, keeps it, answers it, and passes it on.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	remote := rc.remote(peer(r.RemoteAddr), r.Header)
+	peer := address(r.RemoteAddr)
+	remote := rc.remote(peer, r.Header)
 	d := delivery.Delivery{
 		ReceivedAt: rc.options.Now(),
 		Remote:     remote.String(),
+		Peer:       peer.String(),
 		Method:     r.Method,
 		Path:       r.RequestURI,
 		Headers:    slices.Insert(owox.SortHeaders(r.Header), 0, owox.Header{Name: "Host", Value: r.Host}),
@@ -219,31 +220,4 @@ func (rc *Receiver) wait(ctx context.Context) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// peer reads the address at the other end of a connection.
-func peer(text string) netip.Addr {
-	at, err := netip.ParseAddrPort(text)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return at.Addr().Unmap()
-}
-
-// remote returns the address of the sender. Proxies that are trusted are
-// passed over from the last to the first.
-func (rc *Receiver) remote(address netip.Addr, header http.Header) netip.Addr {
-	if len(rc.options.TrustedProxies) == 0 {
-		return address
-	}
-	forwarded := strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
-	for _, text := range slices.Backward(forwarded) {
-		trusted := func(p netip.Prefix) bool { return p.Contains(address) }
-		next, err := netip.ParseAddr(strings.TrimSpace(text))
-		if err != nil || !slices.ContainsFunc(rc.options.TrustedProxies, trusted) {
-			break
-		}
-		address = next.Unmap()
-	}
-	return address
 }

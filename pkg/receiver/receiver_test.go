@@ -123,7 +123,7 @@ func TestDeliveryIsKeptAsItCame(t *testing.T) {
 	r := request(payload, func(r *http.Request) { r.RequestURI, r.URL.Path = "/hook?a=b&a=%20c", "/hook" }, set("X-Other", "1"))
 	rc.ServeHTTP(httptest.NewRecorder(), r)
 	want := delivery.Delivery{
-		Identity: owox.Identify(payload), ReceivedAt: now, Remote: "192.0.2.1", Method: "POST", Path: "/hook?a=b&a=%20c",
+		Identity: owox.Identify(payload), ReceivedAt: now, Remote: "192.0.2.1", Peer: "192.0.2.1", Method: "POST", Path: "/hook?a=b&a=%20c",
 		Headers: []owox.Header{
 			{Name: "Host", Value: "example.com"},
 			{Name: "Content-Type", Value: "application/json"},
@@ -176,6 +176,9 @@ func TestRemoteAddressBehindProxies(t *testing.T) {
 		{"what is in front of an untrusted hop is not believed", "10.1.1.1:1", "34.38.103.182, 203.0.113.5", "203.0.113.5"},
 		{"rubbish", "10.1.1.1:1", "unknown", "10.1.1.1"},
 		{"IPv6", "[::1]:1", "2001:db8::1", "2001:db8::1"},
+		{"a port, as Azure's gateways write it", "10.1.1.1:1", "34.38.103.182:4711", "34.38.103.182"},
+		{"IPv6 with a port in quotes", "10.1.1.1:1", `"[2001:db8::1]:4711"`, "2001:db8::1"},
+		{"IPv6 in brackets", "10.1.1.1:1", "[2001:db8::1]", "2001:db8::1"},
 		{"IPv4 in IPv6", "[::ffff:10.1.1.1]:1", "34.38.103.182", "34.38.103.182"},
 	}
 	for _, tt := range tests {

@@ -1,14 +1,17 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"log"
 	"net"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Limits of a [Server] that are not set.
@@ -16,6 +19,7 @@ const (
 	DefaultHeaderTimeout   = 10 * time.Second
 	DefaultReadTimeout     = 30 * time.Second
 	DefaultShutdownTimeout = 5 * time.Second
+	DefaultMaxConnections  = 1000
 
 	maxHeaderBytes = 64 << 10
 	idleTimeout    = 2 * time.Minute
@@ -29,7 +33,8 @@ type Server struct {
 	HeaderTimeout   time.Duration     // for the head of a request
 	ReadTimeout     time.Duration     // for a whole request
 	ShutdownTimeout time.Duration     // for requests that are under way at the end
-	Log             func(line string) // told of connections that failed; nil: nobody
+	MaxConnections  int               // at a time; more are answered with 503, twice as many wait
+	Log             func(line string) // told of connections that failed, at most once a second; nil: nobody
 }
 
 // Serve serves until the context ends, then lets requests that are under way
@@ -37,19 +42,28 @@ type Server struct {
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // the sender speaks nothing else
-	silent := newSilent()
+	lines := &throttle{log: s.Log}
+	if s.Log == nil {
+		lines.log = func(string) {}
+	}
+	defer lines.flush()
+	conns := &connections{max: cmp.Or(s.MaxConnections, DefaultMaxConnections), open: map[net.Conn]*connection{}, refuse: func(peer, why string) {
+		lines.line("a request from " + peer + " was refused: " + why)
+	}}
 	server := &http.Server{
-		Handler:           s.Handler,
+		Handler:           conns.handler(s.Handler),
 		Protocols:         protocols,
 		TLSConfig:         s.TLS,
-		ReadHeaderTimeout: or(s.HeaderTimeout, DefaultHeaderTimeout),
-		ReadTimeout:       or(s.ReadTimeout, DefaultReadTimeout),
+		ReadHeaderTimeout: cmp.Or(s.HeaderTimeout, DefaultHeaderTimeout),
+		ReadTimeout:       cmp.Or(s.ReadTimeout, DefaultReadTimeout),
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(logWriter(s.Log), "", 0),
-		ConnState:         silent.note,
+		ErrorLog:          log.New(logWriter(lines.line), "", 0),
+		ConnContext:       conns.begin,
+		ConnState:         conns.note,
 	}
+	listener = netutil.LimitListener(listener, 2*conns.max)
 	ended := make(chan error, 1)
 	go func() {
 		if s.TLS != nil {
@@ -63,9 +77,9 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), or(s.ShutdownTimeout, DefaultShutdownTimeout))
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.ShutdownTimeout, DefaultShutdownTimeout))
 	defer cancel()
-	silent.close()
+	conns.close()
 	err := server.Shutdown(deadline)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
@@ -76,55 +90,10 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// silent are the connections on which nothing has come yet. Shutdown would
-// wait five seconds for them.
-type silent struct {
-	mu     sync.Mutex
-	closed bool
-	conns  map[net.Conn]struct{}
-}
-
-func newSilent() *silent { return &silent{conns: map[net.Conn]struct{}{}} }
-
-// note is the server's ConnState.
-func (s *silent) note(conn net.Conn, state http.ConnState) {
-	if state != http.StateNew && state != http.StateActive && state != http.StateClosed {
-		return // it has had a request
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case state != http.StateNew:
-		delete(s.conns, conn)
-	case s.closed:
-		_ = conn.Close() // nothing waits to be written
-	default:
-		s.conns[conn] = struct{}{}
-	}
-}
-
-func (s *silent) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for conn := range s.conns {
-		_ = conn.Close() // nothing waits to be written
-	}
-}
-
-func or(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
-}
-
 // logWriter passes lines on to a function.
 type logWriter func(line string)
 
 func (w logWriter) Write(p []byte) (int, error) {
-	if w != nil {
-		w(string(p))
-	}
+	w(strings.TrimPrefix(strings.TrimSpace(string(p)), "http: "))
 	return len(p), nil
 }

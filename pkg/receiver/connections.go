@@ -1,0 +1,133 @@
+package receiver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connections keeps count of a server's connections: so many are served, those
+// on which nothing has come do not hold up the end, and what net/http refuses
+// by itself is reported.
+type connections struct {
+	max    int
+	refuse func(peer, why string) // called for what no handler has seen
+
+	mu      sync.Mutex
+	closing bool
+	open    map[net.Conn]*connection
+}
+
+// connection is one of them.
+type connection struct {
+	over    bool        // one too many
+	silent  bool        // nothing has come yet
+	pending atomic.Bool // something came that no handler has seen
+}
+
+type connectionKey struct{}
+
+// begin is the server's ConnContext.
+func (c *connections) begin(ctx context.Context, conn net.Conn) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := &connection{over: len(c.open) >= c.max, silent: true}
+	c.open[conn] = one
+	return context.WithValue(ctx, connectionKey{}, one)
+}
+
+// note is the server's ConnState.
+func (c *connections) note(conn net.Conn, state http.ConnState) {
+	if state == http.StateIdle {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := c.open[conn]
+	switch state {
+	case http.StateNew:
+		if c.closing {
+			_ = conn.Close() // nothing waits to be written
+		}
+	case http.StateActive:
+		one.silent = false
+		one.pending.Store(true)
+	case http.StateClosed:
+		delete(c.open, conn)
+		if one.pending.Load() {
+			c.refuse(conn.RemoteAddr().String(), "it is not HTTP/1.1, malformed, too large or cut off")
+		}
+	}
+}
+
+// close closes the connections on which nothing has come yet. Shutdown would
+// wait five seconds for them.
+func (c *connections) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closing = true
+	for conn, one := range c.open {
+		if one.silent {
+			_ = conn.Close() // nothing waits to be written
+		}
+	}
+}
+
+// handler answers 503 on a connection too many: the sender comes back after
+// that, as it would not after a connection that is refused.
+func (c *connections) handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		one, _ := r.Context().Value(connectionKey{}).(*connection)
+		one.pending.Store(false)
+		if !one.over {
+			next.ServeHTTP(w, r)
+			return
+		}
+		c.refuse(r.RemoteAddr, "it came on a connection too many")
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", strconv.Itoa(1))
+		http.Error(w, "too many connections: try again", http.StatusServiceUnavailable)
+	})
+}
+
+// throttle passes on at most a line a second, with the number of those that it
+// left out.
+type throttle struct {
+	log func(line string)
+
+	mu      sync.Mutex
+	waiting *time.Timer // nil: a line may be passed on at once
+	last    string
+	left    int
+}
+
+func (t *throttle) line(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiting != nil {
+		t.last = text
+		t.left++
+		return
+	}
+	t.log(text)
+	t.waiting = time.AfterFunc(time.Second, t.flush)
+}
+
+// flush passes on what was left out, now or at the end.
+func (t *throttle) flush() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiting != nil {
+		t.waiting.Stop()
+	}
+	t.waiting = nil
+	if t.left > 0 {
+		t.log(fmt.Sprintf("%s (%d in the last second)", t.last, t.left))
+		t.left = 0
+	}
+}
