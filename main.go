@@ -21,7 +21,7 @@ func run() int {
 // interruptible lets a first signal end the work in good order and a second one
 // at once.
 func interruptible() (ctx context.Context, stop context.CancelFunc) {
-	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop = signal.NotifyContext(context.Background(), cmd.EndingSignals()...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

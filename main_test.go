@@ -376,7 +376,7 @@ func TestInterruptLeavesNoProcessBehind(t *testing.T) {
 		t.Skip("no ps to look for processes with")
 	}
 	script := `sleep 300 & echo pid $! >&2; echo ready; wait; sleep 300`
-	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
+	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM, "a closed terminal": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			cmd, out := program(t, "listen", "--addr", "127.0.0.1:0", "--", "sh", "-c", script)
 			var errOut bytes.Buffer

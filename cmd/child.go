@@ -27,6 +27,16 @@ const signaled = 128
 // grace is how long a command may take to end after a signal.
 const grace = 10 * time.Second
 
+// EndingSignals are those that end a command in good order. A terminal that is
+// closed sends SIGHUP, unless nohup has it ignored.
+func EndingSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
 // startChild starts a command with more variables in its environment. Signals
 // that owoxhook gets from now on are passed on to it.
 func (a *app) startChild(args []string, out io.Writer, variables ...string) (*child, error) {
@@ -34,7 +44,7 @@ func (a *app) startChild(args []string, out io.Writer, variables ...string) (*ch
 	c.cmd.Env = append(os.Environ(), variables...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, out, a.err
 	takeBack := ownGroup(c.cmd, a.in)
-	signal.Notify(c.signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(c.signals, EndingSignals()...)
 	if err := c.cmd.Start(); err != nil {
 		signal.Stop(c.signals)
 		var start *exec.Error
