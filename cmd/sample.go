@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +74,7 @@ func runSample(a *app, opts sampleOptions) error {
 	}
 	request := sender.NewRequest(endpoint, payload)
 	if opts.format == "curl" {
-		return a.print(curlCommand(request))
+		return a.print(request.Curl())
 	}
 	wire, err := request.Wire()
 	if err != nil {
@@ -84,16 +82,3 @@ func runSample(a *app, opts sampleOptions) error {
 	}
 	return a.print(string(wire))
 }
-
-// curlCommand returns a command for a POSIX shell that sends the same request.
-func curlCommand(r sender.Request) string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "curl --compressed --request %s %s", owox.Method, shellQuote(r.URL.String()))
-	for _, h := range r.Headers {
-		fmt.Fprintf(&out, " \\\n  --header %s", shellQuote(h.Name+": "+h.Value))
-	}
-	fmt.Fprintf(&out, " \\\n  --data-binary %s\n", shellQuote(string(r.Body)))
-	return out.String()
-}
-
-func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
