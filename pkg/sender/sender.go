@@ -279,8 +279,8 @@ func (s *Sender) roundTrip(request *http.Request, got *answer) error {
 		return late
 	}
 	got.status, got.header = response.StatusCode, response.Header
-	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil // what follows is no body, and no time limit covers it
+	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == http.NoBody {
+		return nil // what follows a switch is no body, and the context does not end it
 	}
 	got.body, err = readBody(response.Body)
 	return cmp.Or(err, ctx.Err())

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +154,29 @@ func TestLoadAndDeliveryAgreeAboutAnswers(t *testing.T) {
 					got.Deliveries, got.Statuses, got.Failures, err, count, statuses, kinds)
 			}
 		})
+	}
+}
+
+// An endpoint that closes a connection between two requests cuts off the one
+// that is on its way: it goes out again, once, over a new connection.
+func TestClosedConnectionIsReplaced(t *testing.T) {
+	var requests, answered atomic.Int64
+	request := requestTo(t, serveRaw(t, func(conn net.Conn) error {
+		if requests.Add(1); answered.CompareAndSwap(0, 1) {
+			return says(empty)(conn)
+		}
+		if answered.CompareAndSwap(1, 2) {
+			return net.ErrClosed
+		}
+		return hangsUp(empty)(conn)
+	}))
+	s := sender.New(sender.Options{})
+	defer s.Close()
+	for n, want := range []int64{1, 3} {
+		got := s.Deliver(t.Context(), request, nil).Last()
+		if !got.OK() || requests.Load() != want {
+			t.Errorf("delivery %d: %+v, %d requests so far, want a success and %d", n+1, got.Failure, requests.Load(), want)
+		}
 	}
 }
 
