@@ -2,6 +2,11 @@ package sender
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,41 +16,35 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-// loadCopy is a request that is made again and again: its bytes on the wire,
-// with a fresh id and timestamp written over the old ones in place.
+// loadCopy makes copies of a request, each with an id and a timestamp of its
+// own.
 type loadCopy struct {
-	origin    Request
-	wire      []byte
-	ids       []place // in the header and in the body
-	timestamp place   // of no length: the body has none
+	origin        Request
+	request       *http.Request
+	headers       []string // that have the id
+	id, timestamp place    // in the body
 }
 
-// place is a part of what goes on the wire.
+// place is a part of a body; of no length: the body has none.
 type place struct{ start, end int }
 
 const uuidLength = 36
 
-func newLoadCopy(r Request) (loadCopy, error) {
-	wire, err := r.Wire()
+func newLoadCopy(ctx context.Context, r Request) (loadCopy, error) {
+	request, err := r.http(ctx, r.URL)
 	if err != nil {
 		return loadCopy{}, err
 	}
-	c := loadCopy{origin: r, wire: wire}
-	head := wire[:len(wire)-len(r.Body)]
+	c := loadCopy{
+		origin: r, request: request,
+		id:        textIn(r.Body, owox.PathID, uuidLength),
+		timestamp: textIn(r.Body, owox.PathTimestamp, len(owox.FormatTimestamp(time.Time{}))),
+	}
 	id := owox.Identify(r.Body).ID
-	for _, h := range r.Headers {
-		line := "\r\n" + h.Name + ": " + h.Value + "\r\n"
-		at := bytes.Index(head, []byte(line))
-		if at >= 0 && len(id) == uuidLength && h.Value == id && strings.EqualFold(h.Name, owox.HeaderID) {
-			end := at + len(line) - len("\r\n")
-			c.ids = append(c.ids, place{end - uuidLength, end})
+	for name, values := range request.Header {
+		if strings.EqualFold(name, owox.HeaderID) && len(id) == uuidLength && slices.Equal(values, []string{id}) {
+			c.headers = append(c.headers, name)
 		}
-	}
-	if in := textIn(r.Body, owox.PathID, uuidLength); in.end > 0 {
-		c.ids = append(c.ids, place{len(head) + in.start, len(head) + in.end})
-	}
-	if in := textIn(r.Body, owox.PathTimestamp, len(owox.FormatTimestamp(time.Time{}))); in.end > 0 {
-		c.timestamp = place{len(head) + in.start, len(head) + in.end}
 	}
 	return c, nil
 }
@@ -61,20 +60,26 @@ func textIn(body []byte, path string, length int) place {
 	return place{start, start + length}
 }
 
-// clone returns a copy for another goroutine.
-func (c loadCopy) clone() loadCopy {
-	c.wire = bytes.Clone(c.wire)
-	return c
-}
-
-// renew gives the request an id and a timestamp.
-func (c loadCopy) renew(id uuid.UUID, now time.Time) {
+// fresh returns the request with an id and a timestamp. The transport may still
+// be reading the one before, so that they have nothing in common that changes.
+func (c loadCopy) fresh(id uuid.UUID, now time.Time) *http.Request {
+	request := c.request.WithContext(c.request.Context())
 	text := id.String()
-	for _, at := range c.ids {
-		copy(c.wire[at.start:at.end], text)
+	if len(c.headers) > 0 {
+		request.Header = maps.Clone(c.request.Header)
+		for _, name := range c.headers {
+			request.Header[name] = []string{text}
+		}
 	}
+	body := bytes.Clone(c.origin.Body)
+	copy(body[c.id.start:c.id.end], text)
 	if at := c.timestamp; at.end > 0 {
 		var room [64]byte // AppendTimestamp writes beyond the end before it cuts
-		copy(c.wire[at.start:at.end], owox.AppendTimestamp(room[:0], now))
+		copy(body[at.start:at.end], owox.AppendTimestamp(room[:0], now))
 	}
+	if len(body) > 0 {
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		request.Body, _ = request.GetBody() // it never fails
+	}
+	return request
 }

@@ -22,49 +22,49 @@ import (
 
 // explain says why an attempt was no success, and what to do; nil when it was
 // one.
-func (s *Sender) explain(r Request, a delivery.Attempt, err error) *delivery.Failure {
-	if err != nil {
-		return s.explainError(r, a, err)
-	}
-	status := fmt.Sprintf("status %d %s", a.Status, http.StatusText(a.Status))
+func (s *Sender) explain(r Request, got answer, err error) *delivery.Failure {
 	switch {
-	case a.Status >= 200 && a.Status < 300:
+	case err != nil:
+		return s.explainError(r, got, err)
+	case got.status/100 == 2:
 		return nil
-	case a.Status >= 300 && a.Status < 400:
-		return &delivery.Failure{Kind: delivery.Redirected, Error: status + to(a), Hint: "the documentation promises nothing but 2xx: use the final URL, or pass --follow-redirects to rehearse what OWOX does"}
+	}
+	status := fmt.Sprintf("status %d %s", got.status, http.StatusText(got.status))
+	switch {
+	case got.status/100 == 3:
+		return &delivery.Failure{Kind: delivery.Redirected, Error: status + to(got), Hint: "the documentation promises nothing but 2xx: use the final URL, or pass --follow-redirects to rehearse what OWOX does"}
 	default:
-		return &delivery.Failure{Kind: delivery.BadStatus, Error: status, Hint: statusHint(a)}
+		return &delivery.Failure{Kind: delivery.BadStatus, Error: status, Hint: statusHint(got)}
 	}
 }
 
-func to(a delivery.Attempt) string {
-	if location := owox.HeaderValue(a.Headers, "Location"); location != "" {
+func to(got answer) string {
+	if location := got.header.Get("Location"); location != "" {
 		return " to " + location
 	}
 	return ""
 }
 
-func statusHint(a delivery.Attempt) string {
-	contentType := owox.HeaderValue(a.Headers, owox.HeaderContentType)
+func statusHint(got answer) string {
 	switch {
-	case a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
+	case got.status == http.StatusUnauthorized, got.status == http.StatusForbidden:
 		return "OWOX sends no credentials: let the endpoint accept the request by its path or source address"
-	case a.Status == http.StatusNotFound:
+	case got.status == http.StatusNotFound:
 		return "check the path of the URL"
-	case a.Status == http.StatusMethodNotAllowed:
+	case got.status == http.StatusMethodNotAllowed:
 		return "let the endpoint accept POST at this path"
-	case a.Status == http.StatusUnprocessableEntity && strings.HasPrefix(contentType, "application/problem+json"):
+	case got.status == http.StatusUnprocessableEntity && strings.HasPrefix(got.header.Get(owox.HeaderContentType), "application/problem+json"):
 		return "the endpoint judged the delivery invalid: its answer lists the findings"
-	case a.Status == http.StatusTooManyRequests:
+	case got.status == http.StatusTooManyRequests:
 		return "exempt OWOX from the rate limit: events of one grouping window arrive together"
-	case a.Status >= 500:
+	case got.status >= 500:
 		return "look into the endpoint's log"
 	default:
 		return "only a 2xx status counts as delivered"
 	}
 }
 
-func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *delivery.Failure {
+func (s *Sender) explainError(r Request, got answer, err error) *delivery.Failure {
 	host := r.URL.Host
 	var dns *net.DNSError
 	var network net.Error
@@ -72,13 +72,13 @@ func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *deliver
 	case errors.Is(err, errInterrupted):
 		return &delivery.Failure{Kind: delivery.Interrupted, Error: "interrupted"}
 	case errors.Is(err, errTooManyRedirects):
-		return &delivery.Failure{Kind: delivery.Redirected, Error: err.Error() + to(a), Hint: "use the final URL"}
+		return &delivery.Failure{Kind: delivery.Redirected, Error: err.Error() + to(got), Hint: "use the final URL"}
 	case errors.Is(err, context.DeadlineExceeded):
-		return s.explainTimeout(a)
+		return s.explainTimeout(got)
 	case errors.As(err, &dns):
 		return explainLookup(dns)
 	case errors.As(err, &network) && network.Timeout():
-		return s.explainTimeout(a)
+		return s.explainTimeout(got)
 	}
 	if failure := explainTLS(r, err); failure != nil {
 		return failure
@@ -90,8 +90,8 @@ func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *deliver
 		return &delivery.Failure{Kind: delivery.Reset, Error: host + " closed the connection before its answer was complete", Hint: "look into the endpoint's log: it may have crashed"}
 	case errors.Is(err, errHostUnreachable), errors.Is(err, errNetworkUnreachable):
 		return &delivery.Failure{Kind: delivery.Unreachable, Error: "no route to " + host, Hint: "check the network and the host"}
-	case errors.Is(err, errAnswerTooLarge):
-		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " answered too much: " + err.Error(), Hint: "answer with a status and a short body, or none"}
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " answered with too many headers: " + innermost(err), Hint: "answer with a status and a short body, or none"}
 	case strings.Contains(err.Error(), "malformed "):
 		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " did not answer with HTTP: " + innermost(err), Hint: "check the port: another kind of server listens there"}
 	default:
@@ -99,14 +99,14 @@ func (s *Sender) explainError(r Request, a delivery.Attempt, err error) *deliver
 	}
 }
 
-func (s *Sender) explainTimeout(a delivery.Attempt) *delivery.Failure {
+func (s *Sender) explainTimeout(got answer) *delivery.Failure {
 	what := fmt.Sprintf("no answer within %v", s.options.Timeout)
 	hint := "answer first and work later: OWOX waits 10 seconds for the whole exchange"
 	switch {
-	case a.Status != 0:
+	case got.status != 0:
 		what = fmt.Sprintf("the answer was not complete within %v", s.options.Timeout)
 		hint = "end the answer's body: OWOX waits 10 seconds for the whole exchange"
-	case a.Timing.Connect == 0:
+	case !got.connected:
 		what = fmt.Sprintf("no connection within %v", s.options.Timeout)
 		hint = "check host, port and firewall"
 	}

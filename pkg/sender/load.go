@@ -2,16 +2,11 @@ package sender
 
 import (
 	"context"
-	"errors"
-	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/owoxhook/owoxhook/pkg/delivery"
 )
 
 // Load is a lot of deliveries.
@@ -46,9 +41,12 @@ const progressEvery = 200 * time.Millisecond
 //
 // The error says which request cannot be made.
 func (s *Sender) Load(ctx context.Context, load Load) (LoadResult, error) {
-	run := loadRun{sender: s, load: load, tally: newTally()}
+	transport := s.transport.Clone()
+	transport.MaxConnsPerHost = max(1, load.Concurrency)
+	defer transport.CloseIdleConnections()
+	run := loadRun{sender: &Sender{options: s.options, transport: transport}, load: load, tally: newTally()}
 	for _, request := range load.Requests {
-		one, err := newLoadCopy(request)
+		one, err := newLoadCopy(ctx, request)
 		if err != nil {
 			return LoadResult{}, err
 		}
@@ -96,14 +94,8 @@ func (r *loadRun) report(ctx context.Context) {
 	}
 }
 
-// work makes one delivery after the other, over a connection of its own.
+// work makes one delivery after the other.
 func (r *loadRun) work(ctx context.Context) {
-	copies := slices.Clone(r.copies)
-	for i := range copies {
-		copies[i] = copies[i].clone()
-	}
-	to := connection{sender: r.sender, target: copies[0].origin.URL}
-	defer to.close()
 	samples := make([]sample, 0, 256)
 	defer func() { r.tally.add(samples) }()
 	end := time.Now()
@@ -114,15 +106,15 @@ func (r *loadRun) work(ctx context.Context) {
 		if !more {
 			return
 		}
-		one := copies[turn%len(copies)]
-		one.renew(r.load.NewID(), r.clock.Add(start.Sub(r.start)))
-		var status int
-		var err error
-		status, end, err = to.exchange(ctx, one.wire, start)
+		one := r.copies[turn%len(r.copies)]
+		got, err := r.sender.exchange(one.fresh(r.load.NewID(), r.clock.Add(start.Sub(r.start))))
+		end = time.Now()
 		if err != nil && ctx.Err() != nil {
 			return // cut off: nobody knows how it would have gone
 		}
-		samples = append(samples, sample{at: end.Sub(r.start), took: end.Sub(due), status: status, failure: r.failure(one.origin, status, err)})
+		samples = append(samples, sample{
+			at: end.Sub(r.start), took: end.Sub(due), status: got.status, failure: r.sender.explain(one.origin, got, err),
+		})
 		if len(samples) == cap(samples) || end.Sub(flushed) > progressEvery/4 {
 			r.tally.add(samples)
 			end = time.Now()
@@ -153,16 +145,4 @@ func (r *loadRun) await(ctx context.Context, turn int, now time.Time) (due, star
 	sleep(ctx, due.Sub(now))
 	start = time.Now()
 	return start, start, ctx.Err() == nil
-}
-
-// failure says why a delivery was no success, nil when it was one.
-func (r *loadRun) failure(request Request, status int, err error) *delivery.Failure {
-	if err == nil && status/100 == 2 {
-		return nil
-	}
-	a := delivery.Attempt{Status: status}
-	if network := (*net.OpError)(nil); !errors.As(err, &network) || network.Op != "dial" {
-		a.Timing.Connect = 1 // there was a connection
-	}
-	return r.sender.explain(request, a, err)
 }

@@ -134,15 +134,13 @@ func TestFailuresOfALoadAreCountedByKind(t *testing.T) {
 		}
 	})
 	got := load(t, sender.Load{Requests: requests(at), Count: 50}, sender.Options{Timeout: 50 * time.Millisecond})
-	kinds := map[delivery.FailureKind]int{}
 	for _, f := range got.Failures {
-		kinds[f.Kind] = f.Count
 		if f.Error == "" || f.Hint == "" {
 			t.Errorf("%s has no words: %+v", f.Kind, f)
 		}
 	}
 	want := map[delivery.FailureKind]int{delivery.BadStatus: 10, delivery.Redirected: 10, delivery.TimedOut: 10, delivery.Reset: 10}
-	if diff := cmp.Diff(want, kinds); diff != "" || got.Failed != 40 || got.Latency.TotalCount() != 40 {
+	if diff := cmp.Diff(want, kindsOf(got)); diff != "" || got.Failed != 40 || got.Latency.TotalCount() != 40 {
 		t.Errorf("%d failed, %d latencies (-want +got):\n%s", got.Failed, got.Latency.TotalCount(), diff)
 	}
 	if diff := cmp.Diff(map[int]int{200: 10, 302: 10, 503: 10}, got.Statuses); diff != "" {

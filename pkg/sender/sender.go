@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -64,13 +66,21 @@ func (r Request) HasHeader(name string) bool {
 	return slices.ContainsFunc(r.Headers, func(h owox.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
+const idempotencyKey = "Idempotency-Key"
+
 // http makes the request. Header names keep their spelling: net/http writes
 // the keys of the map as they are.
+//
+// An idempotency key without a value is not sent, but tells net/http that it may
+// send the request again: it does when the server closes a connection that was
+// used before instead of answering, as one that closes after each answer does.
+// Events have ids, so endpoints can tell.
 func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), target.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request for %s: %w", target.Redacted(), err)
 	}
+	request.Host = "" // that of the URL, which a redirect changes
 	for _, h := range r.Headers {
 		if strings.EqualFold(h.Name, "Host") {
 			request.Host = h.Value
@@ -83,6 +93,9 @@ func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, erro
 	}
 	if !r.HasHeader("Accept-Encoding") {
 		request.Header["Accept-Encoding"] = nil
+	}
+	if _, set := request.Header[idempotencyKey]; !set {
+		request.Header[idempotencyKey] = nil
 	}
 	return request, nil
 }
@@ -123,23 +136,25 @@ func New(options Options) *Sender {
 	return &Sender{options: options, transport: newTransport(options)}
 }
 
+// newTransport returns the transport of a sender. It goes on connecting for
+// the next request when nobody waits any more, hence the limits.
 func newTransport(options Options) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // as the real sender does
 	return &http.Transport{
-		Proxy:              options.Proxy,
-		Protocols:          protocols,
-		TLSClientConfig:    options.tlsTo(""), // whatever the URL names
-		DisableCompression: true,              // or a header of its own is added
-		IdleConnTimeout:    90 * time.Second,
-	}
-}
+		Proxy:       options.Proxy,
+		Protocols:   protocols,
+		DialContext: (&net.Dialer{Timeout: options.Timeout}).DialContext,
+		TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: options.RootCAs,
+			InsecureSkipVerify: options.Insecure, //nolint:gosec // what --insecure asks for
+		},
+		TLSHandshakeTimeout: options.Timeout,
+		DisableCompression:  true,        // or a header of its own is added
+		MaxIdleConnsPerHost: math.MaxInt, // as many as were used at once
+		IdleConnTimeout:     90 * time.Second,
 
-// tlsTo returns how TLS is spoken to a host.
-func (o Options) tlsTo(host string) *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ServerName: host,
-		InsecureSkipVerify: o.Insecure, //nolint:gosec // what --insecure asks for
+		MaxResponseHeaderBytes: 1 << 20,
 	}
 }
 
@@ -193,65 +208,91 @@ func Retryable(a delivery.Attempt) bool {
 	}
 }
 
-// attempt makes one exchange, its redirects included, within the time limit.
+// attempt makes one exchange and says how it went and where the time went.
 func (s *Sender) attempt(ctx context.Context, r Request, number int) delivery.Attempt {
 	identity := owox.Identify(r.Body)
 	attempt := delivery.Attempt{ID: identity.ID, Event: identity.Event, URL: r.URL.Redacted(), Number: number}
-	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
 	stopwatch := newStopwatch(s.options.Now)
-	err := s.exchange(httptrace.WithClientTrace(limited, stopwatch.trace()), r, &attempt)
+	var got answer
+	request, err := r.http(httptrace.WithClientTrace(ctx, stopwatch.trace()), r.URL)
+	if err == nil {
+		got, err = s.exchange(request)
+	}
 	attempt.Duration, attempt.Timing = stopwatch.stop()
+	attempt.Status, attempt.Headers = got.status, owox.SortHeaders(got.header)
+	attempt.Body = decode(got.header.Get("Content-Encoding"), got.body)
 	if ctx.Err() != nil && err != nil {
 		err = errInterrupted
 	}
-	attempt.Failure = s.explain(r, attempt, err)
+	attempt.Failure = s.explain(r, got, err)
 	return attempt
+}
+
+// answer is what came back of an exchange, as far as it got.
+type answer struct {
+	connected bool // the request had a connection
+	status    int  // 0: there was no answer
+	header    http.Header
+	body      []byte // its beginning
 }
 
 const maxHops = 5
 
-// exchange posts the request and reads the answer to its end. An answer that
-// comes after the time limit is none: it may be an answer to the hang-up, which
-// over TLS the transport says before it stops reading.
-func (s *Sender) exchange(ctx context.Context, r Request, attempt *delivery.Attempt) error {
-	target := r.URL
+// exchange posts the request, follows redirects when asked to, and reads the
+// answer to its end. All that is sent goes through here, and the time limit
+// covers all of it.
+func (s *Sender) exchange(request *http.Request) (got answer, err error) {
+	ctx, cancel := context.WithTimeout(request.Context(), s.options.Timeout)
+	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.connected = true }})
+	request = request.WithContext(ctx)
 	for hop := 0; ; hop++ {
-		request, err := r.http(ctx, target)
-		if err != nil {
-			return err
+		if err := s.roundTrip(request, &got); err != nil {
+			return got, err
 		}
-		response, err := s.transport.RoundTrip(request)
-		if err != nil {
-			return err
-		}
-		if late := ctx.Err(); late != nil {
-			_ = response.Body.Close() // nobody reads it
-			return late
-		}
-		attempt.Status, attempt.Headers = response.StatusCode, owox.SortHeaders(response.Header)
-		attempt.Body, err = readBody(response)
-		if err := cmp.Or(err, ctx.Err()); err != nil {
-			return err
-		}
-		location := redirect(target, response)
+		location := redirect(request.URL, got)
 		if location == nil || !s.options.FollowRedirects {
-			return nil
+			return got, nil
 		}
 		if hop == maxHops {
-			return errTooManyRedirects
+			return got, errTooManyRedirects
 		}
-		target = location
+		request = request.WithContext(ctx)
+		request.URL = location
+		if request.Body, err = request.GetBody(); err != nil {
+			return got, err
+		}
 	}
 }
 
-// redirect returns where a response leads to, or nil.
-func redirect(from *url.URL, response *http.Response) *url.URL {
-	switch response.StatusCode {
+// roundTrip makes one request of an exchange. An answer that comes after the
+// time limit is none: it may be an answer to the hang-up, which over TLS the
+// transport says before it stops reading.
+func (s *Sender) roundTrip(request *http.Request, got *answer) error {
+	ctx := request.Context()
+	response, err := s.transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing is written
+	if late := ctx.Err(); late != nil {
+		return late
+	}
+	got.status, got.header = response.StatusCode, response.Header
+	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == http.NoBody {
+		return nil // what follows a switch is no body, and the context does not end it
+	}
+	got.body, err = readBody(response.Body)
+	return cmp.Or(err, ctx.Err())
+}
+
+// redirect returns where an answer leads to, or nil.
+func redirect(from *url.URL, got answer) *url.URL {
+	switch got.status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		to, err := from.Parse(response.Header.Get("Location"))
-		if err != nil || response.Header.Get("Location") == "" || to.Scheme != "http" && to.Scheme != "https" {
+		to, err := from.Parse(got.header.Get("Location"))
+		if err != nil || got.header.Get("Location") == "" || to.Scheme != "http" && to.Scheme != "https" {
 			return nil
 		}
 		return to
@@ -262,18 +303,17 @@ func redirect(from *url.URL, response *http.Response) *url.URL {
 
 const maxKept = 64 << 10
 
-// readBody reads the body to its end, because the time limit covers it, and
-// keeps its beginning, with gzip undone for reading.
-func readBody(response *http.Response) (kept []byte, err error) {
-	defer response.Body.Close() //nolint:errcheck // nothing is written
-	kept, err = io.ReadAll(io.LimitReader(response.Body, maxKept))
+// readBody reads a body to its end, because the time limit covers it, and
+// keeps its beginning.
+func readBody(body io.Reader) (kept []byte, err error) {
+	kept, err = io.ReadAll(io.LimitReader(body, maxKept))
+	if err == nil {
+		_, err = io.Copy(io.Discard, body)
+	}
 	if err != nil {
-		return kept, fmt.Errorf("read the answer: %w", err)
+		err = fmt.Errorf("read the answer: %w", err)
 	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return kept, fmt.Errorf("read the answer: %w", err)
-	}
-	return decode(response.Header.Get("Content-Encoding"), kept), nil
+	return kept, err
 }
 
 var (

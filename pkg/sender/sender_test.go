@@ -24,7 +24,10 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // where net/http reports what endpoints say too much
+	goleak.VerifyTestMain(m)
+}
 
 var payload = owox.Documented(owox.RunFailed)
 
