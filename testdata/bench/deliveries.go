@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,19 +19,22 @@ import (
 )
 
 // fill makes a journal full of deliveries where owoxhook has its own by default,
-// once.
+// once, and prints a head for the rows about it.
 func (b *bench) fill() error {
-	file, start := filepath.Join(b.dir, "home", "owoxhook", "journal.db"), time.Now()
-	if _, err := os.Stat(file); err == nil {
-		return nil
+	file := filepath.Join(b.dir, "home", "owoxhook", "journal.db")
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		unfinished, start := file+".new", time.Now() // another path does not take it for full
+		fmt.Fprintln(os.Stderr, "filling a journal")
+		if err := fillJournal(b.ctx, unfinished, b.deliveries); err != nil {
+			return fmt.Errorf("fill a journal: %w", err)
+		}
+		fmt.Fprintf(os.Stderr, "filled in %v\n", time.Since(start).Round(time.Second))
+		if err := os.Rename(unfinished, file); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(os.Stderr, "filling a journal with %s deliveries\n", humanize.Comma(int64(b.deliveries)))
-	unfinished := file + ".new" // another path does not take it for full
-	if err := fillJournal(b.ctx, unfinished, b.deliveries); err != nil {
-		return fmt.Errorf("fill a journal: %w", err)
-	}
-	fmt.Fprintf(os.Stderr, "filled in %v\n", time.Since(start).Round(time.Second))
-	return os.Rename(unfinished, file)
+	fmt.Printf("in a journal of %s deliveries:\n", humanize.Comma(int64(b.deliveries)))
+	return nil
 }
 
 // deliveriesAt measures what people ask the journal, above what starting costs.
@@ -47,25 +51,24 @@ func (b *bench) deliveriesAt() error {
 		name string
 		args []string
 	}{
-		{"show NUMBER", []string{"deliveries", "show", number}},
-		{"show ID", []string{"deliveries", "show", who.ID}},
-		{"show PREFIX", []string{"deliveries", "show", who.ID[:8]}},
-		{"list", []string{"deliveries", "list"}},
-		{"list --since 15m", []string{"deliveries", "list", "--since", "15m"}}, // less than it lists at most
-		{"list --data-mart ID", []string{"deliveries", "list", "--data-mart", who.DataMartID}},
-		{"list --event failed", []string{"deliveries", "list", "--event", "failed"}},
-		{"list --invalid", []string{"deliveries", "list", "--invalid"}}, // there is none
-		{"list --test", []string{"deliveries", "list", "--test"}},       // there is none
-		{"completion of an ID", []string{"__complete", "deliveries", "show", who.ID[:4]}},
+		{"  show NUMBER", []string{"deliveries", "show", number}},
+		{"  show ID", []string{"deliveries", "show", who.ID}},
+		{"  show PREFIX", []string{"deliveries", "show", who.ID[:8]}},
+		{"  list", []string{"deliveries", "list"}},
+		{"  list --since 15m", []string{"deliveries", "list", "--since", "15m"}}, // less than it lists at most
+		{"  list --data-mart ID", []string{"deliveries", "list", "--data-mart", who.DataMartID}},
+		{"  list --event failed", []string{"deliveries", "list", "--event", "failed"}},
+		{"  list --invalid", []string{"deliveries", "list", "--invalid"}}, // there is none
+		{"  list --test", []string{"deliveries", "list", "--test"}},       // there is none
+		{"  completion of an ID", []string{"__complete", "deliveries", "show", who.ID[:4]}},
 	}
-	fmt.Printf("deliveries: at %s\n", humanize.Comma(int64(b.deliveries)))
 	for _, question := range asked {
 		sides, err := b.inTurn(10*b.rounds, [][]string{{b.owoxhook, "version"}, append([]string{b.owoxhook}, question.args...)})
 		if err != nil {
 			return err
 		}
 		sides[0].name = "version"
-		above("  "+question.name, "ms", sides[1], sides[0], atMost(50, "ms"))
+		above(question.name, "ms", sides[1], sides[0], atMost(50, "ms"))
 	}
 	return nil
 }
@@ -102,8 +105,8 @@ func (b *bench) replay() error {
 			}
 			rates = append(rates, float64(b.deliveries)/used.took.Seconds())
 		}
-		alone(strings.Join(command, " "), "/s", median(rates), used.each(b.deliveries), atLeast(100_000, "/s"))
-		alone("  its memory", "MiB", used.memory, "", limit{})
+		alone("  "+strings.Join(command, " "), "/s", median(rates), used.each(b.deliveries), atLeast(100_000, "/s"))
+		alone("    its memory", "MiB", used.memory, "", limit{})
 	}
 	s, err := b.serveBare()
 	if err != nil {
@@ -116,6 +119,6 @@ func (b *bench) replay() error {
 		}
 	}
 	part := s.rates()
-	alone("replay -c 64", "/s", median(part.values), part.cpu, limit{})
+	alone("  replay -c 64", "/s", median(part.values), part.cpu, limit{})
 	return nil
 }

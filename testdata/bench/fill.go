@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -36,8 +37,7 @@ func fillJournal(ctx context.Context, file string, n int) (err error) {
 		random := rand.New(rand.NewPCG(3, uint64(worker)))
 		group.Go(func() error {
 			for i := next.Add(1); i <= int64(n) && ctx.Err() == nil; i = next.Add(1) {
-				d := received(payload(random, int(i)), now.Add(-every*time.Duration(int64(n)-i)))
-				if _, err := j.Keep(d); err != nil {
+				if _, err := j.Keep(received(random, now.Add(-every*time.Duration(int64(n)-i)))); err != nil {
 					return err
 				}
 			}
@@ -47,7 +47,11 @@ func fillJournal(ctx context.Context, file string, n int) (err error) {
 	return group.Wait()
 }
 
-func received(body []byte, at time.Time) delivery.Delivery {
+// received makes a delivery with an id and a data mart of its own.
+func received(random *rand.Rand, at time.Time) delivery.Delivery {
+	events := owox.Events()
+	body := owox.Sample{Event: events[random.IntN(len(events))].Type, ID: randomID(random), Now: at}.JSON()
+	body = set(body, owox.PathDataMartID, fmt.Sprintf("dm-%06x", random.Uint32N(1<<24)))
 	who := owox.Identify(body)
 	return delivery.Delivery{
 		Identity:   who,

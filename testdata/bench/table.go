@@ -83,7 +83,7 @@ func head() { row("path", "owoxhook", "CPU", "beside", "", "CPU", "ratio", "want
 
 // row prints one at once: what comes later may fail.
 func row(path, ours, cpu, beside, theirs, theirCPU, ratio, wanted string) {
-	fmt.Println(strings.TrimRight(fmt.Sprintf("%-30s %12s %9s   %-19s %12s %9s %9s   %s", path, ours, cpu, beside, theirs, theirCPU, ratio, wanted), " "))
+	fmt.Println(strings.TrimRight(fmt.Sprintf("%-31s %12s %9s   %-19s %12s %9s %9s   %s", path, ours, cpu, beside, theirs, theirCPU, ratio, wanted), " "))
 }
 
 // compare prints two sides and their ratio, which the limit is for.
