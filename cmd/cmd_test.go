@@ -2,10 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -216,5 +219,17 @@ func TestForwardedForNamesEachAddressOnce(t *testing.T) {
 		if got := forwardedFor(d); got != want {
 			t.Errorf("behind %q: %q, want %q", came, got, want)
 		}
+	}
+}
+
+func TestOpeningAPipeWithoutAWriterEndsWithItsContext(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.json")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skip("no mkfifo is here")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := (&app{}).open(ctx, pipe); !errors.Is(err, errInterrupted) {
+		t.Errorf("got %v, want %v", err, errInterrupted)
 	}
 }

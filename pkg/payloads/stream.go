@@ -38,6 +38,7 @@ func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineR
 		free <- new(block)
 	}
 	var readErr error // does not end what was read before
+	outer := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, lines.stop)() // or an error of each would wait for more to read
 	group.Go(func() error {
@@ -89,10 +90,14 @@ func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineR
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil || errors.Is(readErr, io.EOF) {
+	switch err := group.Wait(); {
+	case err != nil, errors.Is(readErr, io.EOF):
 		return err
+	case outer.Err() != nil:
+		return outer.Err()
+	default:
+		return readErr
 	}
-	return readErr
 }
 
 // receive waits for a value until the context ends; a channel that was closed
