@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -145,7 +146,7 @@ func TestPayloadRules(t *testing.T) {
 		}},
 		{"an unknown status of an unknown event", set(t, set(t, failed, "event", `"x"`), "data.run.status", `"RUNNING"`), []string{
 			`«"x"» error: event is "x", not a documented event type [event-documented]`,
-			`«"RUNNING"» error: data.run.status is "RUNNING", the status of no documented event [status-matches-event]`,
+			`«"RUNNING"» error: data.run.status is "RUNNING", not the status of a documented event [status-matches-event]`,
 		}},
 		{"a negative count", set(t, successful, "data.run.rowsProcessed", "-1"), []string{
 			"«-1}» error: data.run.rowsProcessed is -1, want a whole number that is not negative [whole-number]",
@@ -190,6 +191,78 @@ func TestPayloadRules(t *testing.T) {
 				t.Errorf("findings of %s (-want +got):\n%s", tt.payload[:min(len(tt.payload), 600)], diff)
 			}
 		})
+	}
+}
+
+// What was wanted, what was got and where, as programs read it.
+func TestFindingsAreData(t *testing.T) {
+	type data struct{ Rule, Marked, Want, Got string }
+	tests := []struct {
+		name, payload string
+		want          []data
+	}{
+		{"a constant", set(t, failed, "version", `"2"`), []data{{validate.VersionDocumented, `"2"`, `"1"`, `"2"`}}},
+		{"a type", set(t, failed, "data.run", `[1, 2]`), []data{{validate.MemberType, "[1, 2]", "an object", "an array"}}},
+		{"a format", set(t, failed, "id", `"x"`), []data{{validate.IDIsUUID, `"x"`, "a UUID", `"x"`}}},
+		{"a long value", set(t, failed, "id", `"`+strings.Repeat("x", 100)+`"`), []data{
+			{validate.IDIsUUID, `"` + strings.Repeat("x", 100) + `"`, "a UUID", `"` + strings.Repeat("x", 79) + "..."},
+		}},
+		{"a status", set(t, failed, "data.run.status", `"SUCCESSFUL"`), []data{
+			{validate.StatusMatchesEvent, `"SUCCESSFUL"`, `"FAILED" with run.failed`, `"SUCCESSFUL"`},
+		}},
+		{"a name", set(t, failed, "x", "[1]"), []data{{validate.UndocumentedMember, `"x"`, "", ""}}},
+		{"a missing member", unset(t, failed, "version"), []data{{validate.EnvelopeMember, "", "a string", ""}}},
+		{"times", set(t, failed, "data.run.startedAt", `"2024-01-15T10:31:00.000Z"`), []data{
+			{validate.FinishedAfterStarted, `"2024-01-15T10:30:00.000Z"`, "no earlier than data.run.startedAt", "1m0s before data.run.startedAt"},
+		}},
+		{"a duration", set(t, successful, "data.run.durationMs", "59999"), []data{{validate.DurationMatchesTimes, "59999", "60000", "59999"}}},
+		{"something behind", failed + " [2] \n", []data{{validate.TrailingData, "[2]", "", "[2]"}}},
+		{"too deep", strings.Repeat("[", 65) + strings.Repeat("]", 65), []data{
+			{validate.MemberType, strings.Repeat("[", 65) + strings.Repeat("]", 65), "an object", "an array"},
+			{validate.NestingDepth, "", "at most 64 levels", ""},
+		}},
+		{"invalid UTF-8", strings.Replace(failed, "Sales", "\xff\xfe", 1), []data{{validate.UTF8, "\xff\xfe", "", "ff fe"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []data
+			for _, f := range validate.Payload([]byte(tt.payload)) {
+				got = append(got, data{f.Rule, tt.payload[f.Offset : f.Offset+f.Length], f.Want, f.Got})
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings of %s (-want +got):\n%s", tt.payload, diff)
+			}
+		})
+	}
+}
+
+func TestFindingsAboutHeadersAreData(t *testing.T) {
+	h := header(owox.HeaderUserAgent, "curl/8", owox.HeaderID, "650e8400-e29b-41d4-a716-446655440000")
+	h.Del(owox.HeaderContentType)
+	var got [][3]string
+	for _, f := range validate.Request("PUT", h, []byte(failed)) {
+		got = append(got, [3]string{f.Rule, f.Want, f.Got})
+	}
+	want := [][3]string{
+		{validate.MethodIsPost, "POST", "PUT"},
+		{validate.ContentTypeHeader, "application/json", ""},
+		{validate.UserAgentHeader, "OWOX-DataMarts-Webhook/1.0", `"curl/8"`},
+		{validate.IDHeaderMatches, `"550e8400-e29b-41d4-a716-446655440000"`, `"650e8400-e29b-41d4-a716-446655440000"`},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What was kept before findings had all their members is read as it was.
+func TestOlderFindingsAreRead(t *testing.T) {
+	older := `{"line":1,"column":2,"offset":1,"path":"id","rule":"id-is-uuid","severity":"error","message":"id is \"x\", not a UUID"}`
+	var f validate.Finding
+	if err := json.Unmarshal([]byte(older), &f); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(f); string(got) != older {
+		t.Errorf("read and written again: %s, %v, want %s", got, err, older)
 	}
 }
 
@@ -342,7 +415,7 @@ func TestRawRequests(t *testing.T) {
 			"9:1: error: the payload is empty [json-syntax]",
 		}},
 		{"a body that is too long", head + length(len(failed)) + "\n" + failed + "\nmore", []string{
-			fmt.Sprintf("9:%d: error: 5 bytes follow the body: Content-Length is %d [http-syntax]", len(failed)+1, len(failed)),
+			fmt.Sprintf("9:%d: error: 5 bytes follow the body, but Content-Length is %d [http-syntax]", len(failed)+1, len(failed)),
 		}},
 		{"a body that is too short", head + length(len(failed)+9) + "\n" + failed, []string{
 			fmt.Sprintf("9:%d: error: the body ends after %d bytes, but Content-Length is %d [http-syntax]", len(failed)+1, len(failed), len(failed)+9),
