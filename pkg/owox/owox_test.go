@@ -269,12 +269,29 @@ func TestFieldTableIsComplete(t *testing.T) {
 		if f.Doc == "" || f.Type == "" || f.Presence == "" {
 			t.Errorf("%s lacks a type, a presence or a sentence: %+v", f.Path, f)
 		}
+		if f.Format != "" && f.Format.Doc() == "" {
+			t.Errorf("%s has the format %q, which the table formats lacks: add a row to format.go", f.Path, f.Format)
+		}
 		if parent, _, nested := cutLast(f.Path); nested && !seen[parent] {
 			t.Errorf("%s comes before its object", f.Path)
 		}
 	}
 	if got := reflect.TypeFor[owox.Payload]().NumField(); got != len(owox.Shape().Members) {
 		t.Errorf("Payload has %d fields, the envelope %d members", got, len(owox.Shape().Members))
+	}
+}
+
+// The last part of an event type names it on the command line and in schemas.
+func TestEventTypesHaveNamesOfTheirOwn(t *testing.T) {
+	named := map[string]owox.EventType{}
+	for _, e := range owox.Events() {
+		if other, taken := named[e.Type.Name()]; taken {
+			t.Errorf("%s and %s both end in %q: let EventType.Name return more of the type, so that each event has a name of its own", other, e.Type, e.Type.Name())
+		}
+		named[e.Type.Name()] = e.Type
+		if e.Status == "" || e.Doc == "" {
+			t.Errorf("%s lacks a status or a sentence: %+v", e.Type, e)
+		}
 	}
 }
 

@@ -450,7 +450,7 @@ func TestRulesAreExplained(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range validate.Rules() {
 		if seen[r.ID] {
-			t.Errorf("%s is in the table twice", r.ID)
+			t.Errorf("the rule %s is declared twice in rule.go: give one of them another id", r.ID)
 		}
 		seen[r.ID] = true
 		if r.Severity == validate.Off || r.Title == "" || r.Says == "" || r.Fix == "" {
