@@ -70,6 +70,8 @@ func (p *pass) judgeValue(n *node, s span, event int) {
 		p.judgeFormat(n, s)
 	case n.kind == '0' && !isWholeNumber(p.body[s.start:s.end]):
 		p.add(WholeNumber, n.field.Path, s, "a whole number that is not negative", p.show(s))
+	case n.kind == '0' && !isExact(p.body[s.start:s.end]):
+		p.add(NumberIsExact, n.field.Path, s, atMost+strconv.Itoa(maxExact), p.show(s))
 	case n.kind == '[':
 		p.judgeElements(n)
 	}
@@ -213,6 +215,19 @@ func isWholeNumber(text []byte) bool {
 		zeros = len(whole) - len(bytes.TrimRight(whole, "0"))
 	}
 	return !negative && exponent+zeros >= len(fraction)
+}
+
+// maxExact is the largest whole number up to which readers that use IEEE 754
+// doubles keep every one.
+const maxExact = 1<<53 - 1
+
+// isExact reports whether a whole number is at most maxExact.
+func isExact(text []byte) bool {
+	if len(text) < len("9007199254740991") && endOfDigits(text, 0) == len(text) {
+		return true
+	}
+	number, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && number <= maxExact
 }
 
 // clampedInt reads a signed number; one that is out of range becomes a very

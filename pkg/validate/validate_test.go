@@ -151,6 +151,9 @@ func TestPayloadRules(t *testing.T) {
 		{"a negative count", set(t, successful, "data.run.rowsProcessed", "-1"), []string{
 			"«-1}» error: data.run.rowsProcessed is -1, want a whole number that is not negative [whole-number]",
 		}},
+		{"a count that readers round", set(t, successful, "data.run.rowsProcessed", "9007199254740993"), []string{
+			"«9007» warning: data.run.rowsProcessed is 9007199254740993, more than readers keep exactly: want at most 9007199254740991 [number-is-exact]",
+		}},
 		{"a count in a string", set(t, successful, "data.run.rowsProcessed", `"1"`), []string{
 			"«\"1\"}» error: data.run.rowsProcessed is a string, want a whole number [member-type]",
 		}},
@@ -285,6 +288,20 @@ func TestWholeNumbers(t *testing.T) {
 		findings := validate.Payload([]byte(set(t, successful, "data.run.rowsProcessed", number)))
 		if got := validate.Valid(findings); got != want {
 			t.Errorf("%s rows valid: %v, want %v (%v)", number, got, want, say(findings))
+		}
+	}
+}
+
+func TestExactNumbers(t *testing.T) {
+	for number, want := range map[string]bool{
+		"0": true, "-0": true, "999999999999999": true, "9007199254740991": true, "9007199254740991.0": true, "90071992547409910e-1": true, "1e3": true,
+		"0e400": true, "9007199254740992": false, "9007199254740993": false, "9007199254740992.0": false, "1e16": false, "1e400": false, "1e999999999999": false,
+		"123456789012345678901234567890": false, "-9007199254740993": true, "9007199254740993.5": true, // these break whole-number
+	} {
+		findings := validate.Payload([]byte(set(t, successful, "data.run.rowsProcessed", number)))
+		got := !slices.ContainsFunc(findings, func(f validate.Finding) bool { return f.Rule == validate.NumberIsExact })
+		if got != want {
+			t.Errorf("%s rows exact: %v, want %v (%v)", number, got, want, say(findings))
 		}
 	}
 }

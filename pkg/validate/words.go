@@ -60,6 +60,10 @@ func sayDuration(f Finding) string {
 	return f.Path + " is " + f.Got + " but the run took " + f.Want + " ms by its times"
 }
 
+func sayExact(f Finding) string {
+	return f.Path + " is " + f.Got + ", more than readers keep exactly: want " + f.Want
+}
+
 func sayMalformed(f Finding) string {
 	switch f.Got {
 	case gotNothing:
