@@ -69,7 +69,7 @@ var (
 	UndocumentedMember    = declare("undocumented-member", Info, "Every member is documented.", "Payload Structure and Events list the members; new ones may appear.", "Make your endpoint ignore members that it does not know.", sayUndocumented)
 	HTTPSyntax            = declare("http-syntax", Error, "A raw request is well-formed HTTP/1.1.", saysHeaders, "Compare with owoxhook sample --format http.", sayHTTP)
 	MethodIsPost          = declare("method-is-post", Error, "The method is POST.", saysHeaders, "Send a POST request.", sayMethod)
-	ContentTypeHeader     = declare("content-type-header", Error, owox.HeaderContentType+" is "+owox.ContentType+".", saysHeaders, "Send the header exactly as documented.", sayHeader)
+	ContentTypeHeader     = declare("content-type-header", Error, owox.HeaderContentType+" is "+owox.ContentType+".", saysHeaders, "Send the header exactly as documented, without a charset: JSON is always UTF-8. To accept other values: --rule content-type-header=warning.", sayContentType)
 	ContentEncoding       = declare("content-encoding", Error, "The body is not compressed.", saysHeaders+" A content encoding is not among them.", "Send the body as it is.", sayGot("the body is compressed with ", ": not judged"))
 	UserAgentHeader       = declare("user-agent-header", Error, owox.HeaderUserAgent+" is "+owox.UserAgent+".", saysHeaders, "Send the header exactly as documented; some proxies replace it.", sayHeader)
 	HeaderOnce            = declare("header-once", Error, "Each documented header occurs once.", saysHeaders, fixSender, sayOccurs)

@@ -391,6 +391,10 @@ func TestRequestRules(t *testing.T) {
 			`0:0: error: Content-Type is "text/plain", want application/json [content-type-header]`,
 			`0:0: error: User-Agent is "curl/8", want OWOX-DataMarts-Webhook/1.0 [user-agent-header]`,
 		}},
+		{"a charset", "POST", header("Content-Type", "Application/JSON ; charset=utf-8"), failed, []string{
+			`0:0: error: Content-Type is "Application/JSON ; charset=utf-8", want application/json: the documentation has exactly that value; ` +
+				`to accept others: --rule content-type-header=warning [content-type-header]`,
+		}},
 		{"a header twice", "POST", repeated, failed, []string{"0:0: error: X-Webhook-ID occurs 2 times [header-once]"}},
 		{"headers that disagree", "POST", header(owox.HeaderID, "650e8400-e29b-41d4-a716-446655440000", owox.HeaderEvent, string(owox.RunSuccessful)), failed, []string{
 			`1:7: error: X-Webhook-ID is "650e8400-e29b-41d4-a716-446655440000" but id is "550e8400-e29b-41d4-a716-446655440000" [id-header-matches]`,

@@ -105,3 +105,12 @@ func sayHeader(f Finding) string {
 	}
 	return sayWant(f)
 }
+
+// sayContentType explains the error that surprises: a parameter such as a
+// charset, which most readers accept.
+func sayContentType(f Finding) string {
+	if media, _, parameters := strings.Cut(strings.TrimPrefix(f.Got, `"`), ";"); !parameters || !strings.EqualFold(strings.TrimSpace(media), f.Want) {
+		return sayHeader(f)
+	}
+	return sayHeader(f) + ": the documentation has exactly that value; to accept others: --rule " + f.Rule + "=warning"
+}
