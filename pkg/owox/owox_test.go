@@ -41,12 +41,12 @@ func TestTestSamplesAreWhatTheButtonSends(t *testing.T) {
 		owox.RunFailed: `{"id":"00000000-0000-0000-0000-000000000000","version":"1","event":"owox.data-marts.webhook.data_mart.run.failed",` +
 			`"timestamp":"2026-03-04T05:06:07.008Z","isTest":true,"data":{"projectId":"my-project-id","projectTitle":"Test Project",` +
 			`"dataMart":{"id":"test-data-mart-id","title":"Test Data Mart","url":"https://app.owox.com/ui/my-project-id/data-marts/test-data-mart-id"},` +
-			`"run":{"id":"test-run-id","type":"CONNECTOR","status":"FAILED","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
+			`"run":{"id":"test-run-id","status":"FAILED","type":"CONNECTOR","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
 			`"errors":["Test error: connection timeout"]}}}`,
 		owox.RunSuccessful: `{"id":"00000000-0000-0000-0000-000000000000","version":"1","event":"owox.data-marts.webhook.data_mart.run.successful",` +
 			`"timestamp":"2026-03-04T05:06:07.008Z","isTest":true,"data":{"projectId":"my-project-id","projectTitle":"Test Project",` +
 			`"dataMart":{"id":"test-data-mart-id","title":"Test Data Mart","url":"https://app.owox.com/ui/my-project-id/data-marts/test-data-mart-id"},` +
-			`"run":{"id":"test-run-id","type":"CONNECTOR","status":"SUCCESSFUL","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
+			`"run":{"id":"test-run-id","status":"SUCCESSFUL","type":"CONNECTOR","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
 			`"durationMs":12345,"rowsProcessed":1000}}}`,
 	}
 	for event, payload := range want {
