@@ -59,8 +59,8 @@ type Finding struct {
 	Line   int `json:"line,omitzero"`
 	Column int `json:"column,omitzero"`
 	Offset int `json:"offset"`
-	// Length is how many bytes the value or the member name at Offset has; 0
-	// where the place is a point.
+	// Length is how many bytes the value, member name or header line at Offset
+	// has; 0 where the place is a point.
 	Length int `json:"length,omitzero"`
 	// Path leads to the member, with dots between names and indexes, such as
 	// "data.run.errors.0", or is the name of a header. It is empty for the
@@ -68,7 +68,7 @@ type Finding struct {
 	Path     string   `json:"path"`
 	Rule     string   `json:"rule"` // the id of the rule, see Rules
 	Severity Severity `json:"severity"`
-	// Message says it all in a sentence. It is made of the other members.
+	// Message is the finding in a sentence, made of the other members.
 	Message string `json:"message"`
 	// Want is what was expected, and Got what was found instead: a JSON value
 	// as it stands in the payload, a header's value in quotes, or words such

@@ -257,6 +257,21 @@ func TestFindingsAboutHeadersAreData(t *testing.T) {
 	}
 }
 
+func TestHeadersOfRawRequestsAreMarked(t *testing.T) {
+	raw := "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"
+	marked := map[string]string{}
+	for _, f := range validate.HTTP([]byte(raw)) {
+		marked[f.Rule] = raw[f.Offset : f.Offset+f.Length]
+	}
+	want := map[string]string{
+		validate.ContentTypeHeader: "Content-Type: text/plain", validate.UserAgentHeader: "", validate.IDHeaderPresent: "",
+		validate.EventHeaderPresent: "", validate.MemberType: "", // chunks are not marked: their bytes stand elsewhere
+	}
+	if diff := cmp.Diff(want, marked); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // What was kept before findings had all their members is read as it was.
 func TestOlderFindingsAreRead(t *testing.T) {
 	older := `{"line":1,"column":2,"offset":1,"path":"id","rule":"id-is-uuid","severity":"error","message":"id is \"x\", not a UUID"}`
