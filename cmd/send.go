@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,16 +23,13 @@ import (
 type sendOptions struct {
 	payloadFlags
 	loadFlags
+	endpointFlags
 	file            string
 	fresh           bool
 	local           bool
-	headers         []string
 	omitHeaders     []string
-	timeout         time.Duration
 	attempts        int
 	followRedirects bool
-	insecure        bool
-	caCert          string
 	dryRun          bool
 	noValidate      bool
 	verbose         bool
@@ -83,19 +79,16 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	}
 	opts.payloadFlags.bind(cmd)
 	opts.loadFlags.bind(cmd)
+	opts.endpointFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
 	flags.Lookup("event").Usage = "event types to deliver: failed, successful, full `NAMES`, with commas between them"
 	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
 	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
-	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
 	flags.StringArrayVar(&opts.omitHeaders, "omit-header", nil, "leave out the header `NAME`")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
 	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart; OWOX tries real events 3 times")
 	flags.BoolVar(&opts.followRedirects, "follow-redirects", false, "follow up to 5 redirects with the same POST")
-	flags.BoolVar(&opts.insecure, "insecure", false, "accept any TLS certificate")
-	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
 	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the answer")
@@ -116,24 +109,23 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--fresh renews the payload of --file: every sample is fresh")
 	case o.attempts < 1:
 		return usagef("--attempts %d: want 1 or more", o.attempts)
-	case o.timeout <= 0:
-		return usagef("--timeout %v: want more than 0", o.timeout)
 	default:
 		return nil
 	}
 }
 
 func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
-	options, err := opts.senderOptions()
+	options, headers, err := opts.options()
 	if err != nil {
 		return err
 	}
+	options.Attempts, options.FollowRedirects = opts.attempts, opts.followRedirects
 	validator, err := validate.New(validate.Config{})
 	if err != nil {
 		return err
 	}
 	return a.reporting(report.Options{Command: "send", Verbose: opts.verbose}, func(reporter report.Reporter) error {
-		job := sendJob{app: a, opts: opts, reporter: reporter, validator: validator}
+		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator}
 		requests, err := job.prepare(ctx, args)
 		if err != nil {
 			return err
@@ -170,6 +162,7 @@ func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request,
 type sendJob struct {
 	*app
 	opts      sendOptions
+	headers   []owox.Header
 	reporter  report.Reporter
 	validator *validate.Validator
 	url       *url.URL
@@ -181,14 +174,6 @@ func (j *sendJob) endpoint(args []string) (*url.URL, error) {
 		return parseEndpoint(localURL) // until the receiver has a port
 	}
 	return j.resolveEndpoint(args)
-}
-
-func (o sendOptions) senderOptions() (sender.Options, error) {
-	pool, err := certPool(o.caCert)
-	return sender.Options{
-		Timeout: o.timeout, Attempts: o.attempts, FollowRedirects: o.followRedirects,
-		Insecure: o.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment,
-	}, err
 }
 
 // payloads returns what is to be delivered, and refuses it whole when a part
@@ -303,17 +288,13 @@ func (j *sendJob) judge(name string, in input) error {
 }
 
 func (j *sendJob) requests(payloads [][]byte) ([]sender.Request, error) {
-	headers, err := parseHeaders(j.opts.headers)
-	if err != nil {
-		return nil, err
-	}
 	var requests []sender.Request
 	for _, payload := range payloads {
 		request := sender.NewRequest(j.url, payload)
-		for _, h := range headers {
+		for _, h := range j.headers {
 			request = request.WithoutHeader(h.Name)
 		}
-		request.Headers = append(request.Headers, headers...)
+		request.Headers = append(request.Headers, j.headers...)
 		for _, name := range j.opts.omitHeaders {
 			if !request.HasHeader(name) && len(requests) == 0 {
 				return nil, usagef("cannot omit header %s: the request has none", name)
