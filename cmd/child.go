@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -26,6 +28,17 @@ const signaled = 128
 
 // grace is how long a command may take to end after a signal.
 const grace = 10 * time.Second
+
+// exportedMark is the variable that repeats what listen exports to its command:
+// a variable that was changed since then is configuration like any other.
+const exportedMark = envPrefix + "EXPORTED"
+
+// exports returns the variables that tell the command of listen where it
+// receives.
+func exports(receiver *url.URL) []string {
+	variables := []string{variable(keyURL) + "=" + receiver.String(), variable("addr") + "=" + receiver.Host}
+	return append(variables, exportedMark+"="+strings.Join(variables, " "))
+}
 
 // startChild starts a command with more variables in its environment. Signals
 // that owoxhook gets from now on are passed on to it.

@@ -44,7 +44,8 @@ func newSendCommand(a *app) *cobra.Command {
 		Long: `Deliver a sample or a real payload as OWOX would, and print what came back.
 
 URL is an http or https URL, @name for one of the endpoints in the
-configuration, or left out where url is configured. A delivery is a success
+configuration, or left out where url is configured and in the command of
+owoxhook listen, whose receiver gets it then. A delivery is a success
 when the endpoint answers with a 2xx status within 10 seconds.
 
 With --count or --duration it makes a load: each delivery has its own id and
@@ -172,6 +173,9 @@ type sendJob struct {
 func (j *sendJob) endpoint(args []string) (*url.URL, error) {
 	if j.opts.local {
 		return parseEndpoint(localURL) // until the receiver has a port
+	}
+	if outer := j.config.outer; len(args) == 0 && outer != "" {
+		args = []string{outer}
 	}
 	return j.resolveEndpoint(args)
 }
