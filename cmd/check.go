@@ -57,7 +57,7 @@ is required is not met.`,
 	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "`LEVEL` that makes the check fail: required or advised")
 	flags.BoolVar(&opts.isReal, "real", false, "deliver events that are not marked as tests")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "make `N` deliveries of the burst at a time")
-	opts.endpointFlags.bind(cmd)
+	opts.bind(cmd)
 	flags.Lookup("insecure").Usage += "; the case https judges it all the same"
 	completeLater(cmd, "only", caseIDs)
 	completeLater(cmd, "skip", caseIDs)

@@ -249,7 +249,7 @@ func (c *config) set(f *pflag.Flag) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list of texts: quote those with a colon"))
+	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
 }
 
 // assignments writes a table as flags do: NAME=VALUE.

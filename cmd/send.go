@@ -44,8 +44,8 @@ func newSendCommand(a *app) *cobra.Command {
 		Long: `Deliver a sample or a real payload as OWOX would, and print what came back.
 
 URL is an http or https URL, @name for one of the endpoints in the
-configuration, or left out where url is configured and in the command of
-owoxhook listen, whose receiver gets it then. A delivery is a success
+configuration, or left out where url is configured. In the command that
+owoxhook listen runs, the default is that listener. A delivery is a success
 when the endpoint answers with a 2xx status within 10 seconds.
 
 With --count or --duration it makes a load: each delivery has its own id and
