@@ -31,7 +31,9 @@ type block struct {
 type verdict struct {
 	payloads, invalid int
 	findings          []validate.Finding // with their places in the file
-	offset            int                // bytes of the file up to here
+	text              []byte             // of the file, from start on, with what was judged
+	start             int
+	offset            int // bytes of the file up to here
 }
 
 // judgeLines judges a payload a line on all cores, and calls each for the
@@ -117,7 +119,7 @@ func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
 func (b *block) judge(ctx context.Context, validator *validate.Validator) error {
 	defer close(b.verdicts)
 	in := input{line: b.line, offset: b.offset}
-	v := verdict{}
+	v := verdict{text: b.text, start: b.offset}
 	for rest := b.text; len(rest) > 0 && ctx.Err() == nil; {
 		line := rest
 		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
@@ -141,7 +143,7 @@ func (b *block) judge(ctx context.Context, validator *validate.Validator) error 
 		case b.verdicts <- v:
 		case <-ctx.Done():
 		}
-		v = verdict{}
+		v = verdict{text: b.text, start: b.offset}
 	}
 	return ctx.Err()
 }

@@ -207,7 +207,7 @@ func (j *judge) file(ctx context.Context, name string) error {
 	case errors.As(err, &said):
 		return said.error
 	case err == nil:
-		return j.reporter.File(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
+		return j.reporter.Report(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
 	case ctx.Err() != nil:
 		return errInterrupted
 	default:
@@ -224,7 +224,7 @@ func (j *judge) judge(in input) verdict {
 	if in.isHTTP {
 		judge = j.validator.HTTP
 	}
-	v := verdict{offset: in.offset + len(in.text)}
+	v := verdict{text: in.text, start: in.offset, offset: in.offset + len(in.text)}
 	v.add(judge(in.text), in)
 	return v
 }
@@ -237,7 +237,7 @@ func (j *judge) say(name string, v verdict) error {
 		if j.quiet && f.Severity < validate.Error {
 			continue
 		}
-		if err := j.reporter.Finding(name, f); err != nil {
+		if err := j.reporter.Report(report.Finding{File: name, Finding: f, Text: v.text, Start: v.start}); err != nil {
 			return err
 		}
 	}
@@ -252,7 +252,7 @@ func (in input) place(f validate.Finding) validate.Finding {
 }
 
 func (j *judge) end() error {
-	err := j.reporter.Summary(report.Summary{
+	err := j.reporter.Report(report.Summary{
 		{N: j.payloads, Name: "payloads", One: "payload", Many: "payloads"},
 		{N: j.payloads - j.invalid, Name: "valid", One: "valid", Many: "valid"},
 		{N: j.invalid, Name: "invalid", One: "invalid", Many: "invalid"},

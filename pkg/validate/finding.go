@@ -59,6 +59,9 @@ type Finding struct {
 	Line   int `json:"line,omitzero"`
 	Column int `json:"column,omitzero"`
 	Offset int `json:"offset"`
+	// Length is how many bytes the value or the member name at Offset has; 0
+	// where the place is a point.
+	Length int `json:"length,omitzero"`
 	// Path leads to the member, with dots between names and indexes, such as
 	// "data.run.errors.0", or is the name of a header. It is empty for the
 	// payload as a whole.

@@ -15,7 +15,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-//go:embed load.html
+//go:embed load_page.html
 var loadPage string
 
 // WriteHTML writes how a load went as a page of its own: charts are SVG in it,
