@@ -74,7 +74,7 @@ func TestTextShowsThePlace(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(tt.f) })
+			got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(tt.f) })
 			_, below, _ := strings.Cut(got, "\n")
 			if diff := cmp.Diff(tt.want, below); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -86,7 +86,7 @@ func TestTextShowsThePlace(t *testing.T) {
 func TestTextShowsAPlaceOnce(t *testing.T) {
 	here := at("{}", "{")
 	there := at("{}", "}")
-	got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error {
+	got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error {
 		for _, f := range []report.Finding{here, here, there} {
 			if err := r.Report(f); err != nil {
 				return err
@@ -109,7 +109,7 @@ func TestDeliveriesShowThePlacesOfErrors(t *testing.T) {
 		false: "    1:2: warning: m [r]\n    1:6: error: m [r]\n       1 | {\"a\":1}\n         |      ^\n",
 		true:  "    1:2: warning: m [r]\n       1 | {\"a\":1}\n         |  ^^^\n    1:6: error: m [r]\n       1 | {\"a\":1}\n         |      ^\n",
 	} {
-		got, _ := say(t, "text", report.Options{Verbose: verbose}, func(r report.Reporter) error { return r.Report(d) })
+		got, _ := printed(t, "text", report.Options{Verbose: verbose}, func(r report.Reporter) error { return r.Report(d) })
 		if _, below, _ := strings.Cut(got, "\n"); !strings.HasPrefix(below, want) || !verbose && below != want {
 			t.Errorf("verbose %v: got\n%s\nwant\n%s", verbose, below, want)
 		}
@@ -117,7 +117,7 @@ func TestDeliveriesShowThePlacesOfErrors(t *testing.T) {
 }
 
 func TestColoursOfAPlace(t *testing.T) {
-	got, _ := say(t, "text", report.Options{Color: true}, func(r report.Reporter) error { return r.Report(at("12", "12")) })
+	got, _ := printed(t, "text", report.Options{Color: true}, func(r report.Reporter) error { return r.Report(at("12", "12")) })
 	want := "   \x1b[2m1 |\x1b[22m 12\n   \x1b[2m  |\x1b[22m \x1b[31;1m^^\x1b[0;22m\n"
 	if _, below, _ := strings.Cut(got, "\n"); below != want {
 		t.Errorf("got %q, want %q", below, want)
@@ -145,7 +145,7 @@ func TestTextOfAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := delivery.Attempt{Status: 422, Headers: tt.headers, Body: []byte(tt.body), Failure: &delivery.Failure{Error: "status 422"}}
-			got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: a}) })
+			got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: a}) })
 			_, below, _ := strings.Cut(got, "\n")
 			if diff := cmp.Diff(tt.want, below); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -163,7 +163,7 @@ func FuzzExcerpt(f *testing.F) {
 		}
 		start := strings.LastIndex(text[:offset], "\n") + 1
 		finding := report.Finding{Text: []byte(text), Finding: validate.Finding{Line: 1, Column: 1 + offset - start, Offset: offset, Length: length, Severity: validate.Error}}
-		got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(finding) })
+		got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(finding) })
 		if lines := strings.Count(got, "\n"); lines != 1 && lines != 3 {
 			t.Errorf("%d lines: %q", lines, got)
 		}

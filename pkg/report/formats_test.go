@@ -54,7 +54,7 @@ func everything(r report.Reporter) error {
 func TestJUnitIsReadByOthers(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, adviceFails := range []bool{false, true} {
-		out, errOut := say(t, "junit", report.Options{Command: "test", Now: func() time.Time { return start }, AdviceFails: adviceFails}, everything)
+		out, errOut := printed(t, "junit", report.Options{Command: "test", Now: func() time.Time { return start }, AdviceFails: adviceFails}, everything)
 		if errOut != "listening on http://x/\n" || !strings.HasPrefix(out, `<?xml version="1.0" encoding="UTF-8"?>`) {
 			t.Errorf("standard error %q, report %.60q", errOut, out)
 		}
@@ -96,7 +96,7 @@ func TestJUnitIsReadByOthers(t *testing.T) {
 
 // A payload that was not sent has findings, but no file.
 func TestJUnitKeepsFindingsWithoutAFile(t *testing.T) {
-	out, _ := say(t, "junit", report.Options{Command: "send"}, func(r report.Reporter) error {
+	out, _ := printed(t, "junit", report.Options{Command: "send"}, func(r report.Reporter) error {
 		return errors.Join(r.Report(report.Finding{File: "sample", Finding: validate.Finding{Rule: "r", Severity: validate.Error, Message: "m"}}), r.Close())
 	})
 	suites, err := junit.Ingest([]byte(out))
@@ -107,7 +107,7 @@ func TestJUnitKeepsFindingsWithoutAFile(t *testing.T) {
 
 func TestGitHubCommandsAreEscaped(t *testing.T) {
 	var summary bytes.Buffer
-	out, errOut := say(t, "github", report.Options{Command: "test", StepSummary: &summary}, everything)
+	out, errOut := printed(t, "github", report.Options{Command: "test", StepSummary: &summary}, everything)
 	want := `::error title=r1::100%25\nbad, very: bad
 ::notice title=r2::fyi
 ::error title=not delivered::POST http://x/ -: refused]]>: start it
@@ -137,7 +137,7 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestBothSayTheSame(t *testing.T) {
+func TestBothReportTheSame(t *testing.T) {
 	var first, second bytes.Buffer
 	reporters := make([]report.Reporter, 2)
 	for i, out := range []*bytes.Buffer{&first, &second} {
@@ -165,7 +165,7 @@ func TestTextOfCases(t *testing.T) {
 		{result(conformance.Advised, true, false), "advice  a-case                    a title\n        want: 2xx\n        seen: 5xx: \\x1b|boom\n        do:   mend it\n"},
 	}
 	for _, tt := range tests {
-		if got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Case{Result: tt.r}) }); got != tt.want {
+		if got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Case{Result: tt.r}) }); got != tt.want {
 			t.Errorf("got  %q\nwant %q", got, tt.want)
 		}
 	}
@@ -174,7 +174,7 @@ func TestTextOfCases(t *testing.T) {
 func TestJSONOfCases(t *testing.T) {
 	met, untried := result(conformance.Required, true, true), result(conformance.Required, false, false)
 	met.Advice, met.Seen, untried.Advice, untried.Seen = "", "s", "", "s"
-	got, _ := say(t, "json", report.Options{}, func(r report.Reporter) error {
+	got, _ := printed(t, "json", report.Options{}, func(r report.Reporter) error {
 		return errors.Join(r.Report(report.Case{Result: met}), r.Report(report.Case{Result: untried}))
 	})
 	want := `{"type":"case","id":"a-case","title":"a title","level":"required","met":true,"seen":"s","durationMs":1500}

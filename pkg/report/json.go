@@ -20,12 +20,12 @@ import (
 )
 
 // jsonReporter writes one object a line, each with a type. The members are a
-// promise: some may be added, none is renamed.
+// promise: members are added, never renamed.
 type jsonReporter struct{ out *lockedWriter }
 
 func newJSON(o Options) Reporter { return jsonReporter{&lockedWriter{w: o.Out}} }
 
-// Lenient, because it repeats what came: the bytes were judged already.
+// Lenient, because it repeats what came: the bytes were validated already.
 var jsonOptions = json.JoinOptions(
 	jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true),
 	json.Deterministic(true), jsontext.Multiline(false),

@@ -15,8 +15,8 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
-// say collects what a reporter writes to both streams.
-func say(t *testing.T, format string, options report.Options, call func(report.Reporter) error) (out, errOut string) {
+// printed returns what a reporter writes to both streams.
+func printed(t *testing.T, format string, options report.Options, call func(report.Reporter) error) (out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	options.Out, options.Err = &stdout, &stderr
@@ -89,7 +89,7 @@ func TestTextOfDeliveries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := say(t, "text", report.Options{Verbose: tt.verbose}, func(r report.Reporter) error { return r.Report(report.Delivery{Delivery: tt.d}) })
+			got, _ := printed(t, "text", report.Options{Verbose: tt.verbose}, func(r report.Reporter) error { return r.Report(report.Delivery{Delivery: tt.d}) })
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -99,13 +99,13 @@ func TestTextOfDeliveries(t *testing.T) {
 
 func TestTextOfAttempts(t *testing.T) {
 	attempt := delivery.Attempt{ID: "i", Event: owox.RunSuccessful, URL: "http://x/", Number: 2, Status: 200, Duration: 1234567 * time.Nanosecond}
-	got, hint := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
+	got, hint := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
 	if got != "POST http://x/  200 OK  run.successful  i  attempt 2  1.23ms\n" || hint != "" {
 		t.Errorf("success: %q, %q", got, hint)
 	}
 	attempt.Status, attempt.Body = 500, []byte("<h1>\x1b[31m</h1>\n"+strings.Repeat("line\n", 9))
 	attempt.Failure = &delivery.Failure{Kind: delivery.BadStatus, Error: "status 500", Hint: "look"}
-	got, hint = say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
+	got, hint = printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
 	want := "POST http://x/  500 Internal Server Error  run.successful  i  attempt 2  1.23ms  failed: status 500\n" +
 		"    <h1>\\x1b[31m</h1>\n    line\n    line\n    line\n    line\n    ...\n"
 	if diff := cmp.Diff(want, got); diff != "" || hint != "hint: look\n" {
@@ -116,10 +116,10 @@ func TestTextOfAttempts(t *testing.T) {
 func TestColours(t *testing.T) {
 	finding := validate.Finding{Line: 1, Column: 2, Severity: validate.Error, Rule: "r", Message: "m"}
 	call := func(r report.Reporter) error { return r.Report(report.Finding{File: "f", Finding: finding}) }
-	if got, _ := say(t, "text", report.Options{Color: true}, call); got != "f:1:2: \x1b[31;1merror\x1b[0;22m: m \x1b[2m[r]\x1b[22m\n" {
+	if got, _ := printed(t, "text", report.Options{Color: true}, call); got != "f:1:2: \x1b[31;1merror\x1b[0;22m: m \x1b[2m[r]\x1b[22m\n" {
 		t.Errorf("with colour: %q", got)
 	}
-	if got, _ := say(t, "text", report.Options{}, call); got != "f:1:2: error: m [r]\n" {
+	if got, _ := printed(t, "text", report.Options{}, call); got != "f:1:2: error: m [r]\n" {
 		t.Errorf("without: %q", got)
 	}
 }
@@ -139,7 +139,7 @@ func TestJSONObjects(t *testing.T) {
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
 			`"receivedAt":"` + owox.FormatTimestamp(received("", nil).ReceivedAt) + `","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{"Via":"1, 2","Host":"x"},` +
 			`"body":{"b":1.0,"a":"\u0041<\u009b"},"state":"valid","valid":true,"duplicate":false,"findings":[],"answered":200}`},
-		{"a body that is no JSON", func(r report.Reporter) error {
+		{"a body that is not JSON", func(r report.Reporter) error {
 			return r.Report(report.Delivery{Delivery: received("a\xff", func(d *delivery.Delivery) {
 				d.Headers, d.Cut, d.ReceivedAt = nil, true, time.Unix(0, 0)
 				d.State, d.Reason, d.Detail, d.DuplicateOf = delivery.StateRefused, delivery.TooLarge, "2", 3
@@ -167,7 +167,7 @@ func TestJSONObjects(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, errOut := say(t, "json", report.Options{}, tt.call)
+			got, errOut := printed(t, "json", report.Options{}, tt.call)
 			if diff := cmp.Diff(tt.want+"\n", got); diff != "" || errOut != "" {
 				t.Errorf("(-want +got):\n%s%s", diff, errOut)
 			}
@@ -180,7 +180,7 @@ func TestJSONObjects(t *testing.T) {
 }
 
 func TestSummaryCountsInWords(t *testing.T) {
-	_, got := say(t, "text", report.Options{}, func(r report.Reporter) error {
+	_, got := printed(t, "text", report.Options{}, func(r report.Reporter) error {
 		return r.Report(report.Summary{{1, "payloads", "payload", "payloads"}, {2, "errors", "error", "errors"}})
 	})
 	if got != "1 payload, 2 errors\n" {

@@ -307,7 +307,7 @@ func (t *textReporter) conformance(r conformance.Result) error {
 	return write(t.out, text+"\n")
 }
 
-// status shows an HTTP status; 0 is no status.
+// status shows an HTTP status; 0 means that there was none.
 func (t *textReporter) status(status int) string {
 	switch {
 	case status == 0:
