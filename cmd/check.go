@@ -44,8 +44,8 @@ retries, long and odd values, a burst, and some requests that are not events.
 All are marked as tests unless --real. The check takes 5 seconds or more, because
 it waits to see whether idle connections stay open.
 
-The exit status is 1 when a required case is not met, or when there is no answer
-to tell. Suggestions count only with --fail-on advised.`,
+The exit status is 1 when a required case is not met, or when no answer tells
+whether it is. Suggestions count only with --fail-on advised.`,
 		Example: `  owoxhook check https://example.com/hook
 
   # suggestions count too, except for plain http during development
