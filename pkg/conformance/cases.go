@@ -220,7 +220,11 @@ func acceptsBurst(ctx context.Context, r *run) verdict {
 	}
 	_ = group.Wait() // the failure tells
 	if f := failure.Load(); f != nil {
-		return unmet(Required, f.Error, "accept at least "+strconv.Itoa(owoxConcurrency)+" deliveries at once: queue them and answer at once")
+		advice := "accept at least " + strconv.Itoa(owoxConcurrency) + " deliveries at once: queue them and answer at once"
+		if f.Kind == delivery.Refused || f.Kind == delivery.Reset {
+			advice += "; " + adviceLost
+		}
+		return unmet(Required, f.Error, advice)
 	}
 	return met(fmt.Sprintf("%d answered with 2xx, %d at a time", burstSize, r.Concurrency))
 }

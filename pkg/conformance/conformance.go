@@ -252,7 +252,8 @@ func (r *run) acceptAgain(ctx context.Context, once, again []byte, advice string
 const (
 	// adviceDirectly is for whoever configures OWOX, not for a user of send.
 	adviceDirectly  = "configure the final URL in OWOX"
-	adviceRestarted = "OWOX does not try again after a refused or broken connection, so the event is lost: let something answer 503 while the endpoint restarts"
+	adviceLost      = "OWOX does not try again after a refused or broken connection, so the event is lost"
+	adviceRestarted = adviceLost + ": let something answer 503 while the endpoint restarts"
 )
 
 func advice(f delivery.Failure) string {

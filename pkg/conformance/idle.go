@@ -18,10 +18,10 @@ const (
 	goodIdle        = 5 * time.Second // OWOX keeps connections for 4 s
 	headerKeepAlive = "Keep-Alive"
 	adviceIdle      = "keep connections longer than the 4 s that OWOX does (gunicorn --keep-alive, Node server.keepAliveTimeout, nginx keepalive_timeout): " +
-		"an event that is on its way when the endpoint closes the connection is lost, OWOX does not try again"
+		"an event may be on its way when the endpoint closes the connection; " + adviceLost
 )
 
-var announcement = regexp.MustCompile(`timeout=(\d+)`)
+var announcement = regexp.MustCompile(`timeout=(\d{1,6})`) // more is longer than needed all the same
 
 // keepsIdleConnections delivers over a connection of its own, lets it idle, and
 // delivers again: is it still used? Any answer will do.
