@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
+	"database/sql"
 	"io"
 	"iter"
 	"slices"
@@ -272,27 +272,48 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 	filter.Oldest = true
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
-		left := 0
-		for entry, err := range j.List(ctx, filter) {
-			if err != nil {
-				return err
-			}
-			text := rawRequest(entry.Delivery)
-			if opts.format == exportFormats[0] {
-				if text = payloadLine(entry.Body); text == nil {
-					left++
-					continue
-				}
-			}
-			if _, err := out.Write(text); err != nil {
-				return err
-			}
+		if opts.format == exportFormats[0] {
+			err = a.exportPayloads(out, j.Bodies(ctx, filter))
+		} else {
+			err = exportRequests(out, j.List(ctx, filter))
 		}
-		if left > 0 {
-			a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+		if err != nil {
+			return err
 		}
 		return out.Flush()
 	})
+}
+
+func (a *app) exportPayloads(out io.Writer, bodies iter.Seq2[sql.RawBytes, error]) error {
+	left := 0
+	for body, err := range bodies {
+		if err != nil {
+			return err
+		}
+		line := payloadLine(body)
+		if line == nil {
+			left++
+		}
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	if left > 0 {
+		a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+	}
+	return nil
+}
+
+func exportRequests(out io.Writer, entries iter.Seq2[journal.Entry, error]) error {
+	for entry, err := range entries {
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(rawRequest(entry.Delivery)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // payloadLine is a payload on a line of its own: its bytes, unless it has line
@@ -316,15 +337,21 @@ func payloadLine(body []byte) []byte {
 // chunked has a length.
 func rawRequest(d delivery.Delivery) []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", d.Method, d.Path)
-	for _, h := range d.Headers {
-		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
-			fmt.Fprintf(&out, "%s: %s\r\n", h.Name, h.Value)
+	out.Grow(len(d.Body) + 1024)
+	write := func(parts ...string) {
+		for _, part := range parts {
+			out.WriteString(part)
 		}
 	}
-	fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", len(d.Body))
+	write(d.Method, " ", d.Path, " HTTP/1.1\r\n")
+	for _, h := range d.Headers {
+		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
+			write(h.Name, ": ", h.Value, "\r\n")
+		}
+	}
+	write("Content-Length: ", strconv.Itoa(len(d.Body)), "\r\n\r\n")
 	out.Write(d.Body)
-	out.WriteString("\r\n")
+	write("\r\n")
 	return out.Bytes()
 }
 
