@@ -239,11 +239,16 @@ func endpoint() {
 }
 
 func answerAs(w http.ResponseWriter, r *http.Request, mode string) {
+	if to, ok := strings.CutPrefix(mode, "redirect-to:"); ok {
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		return
+	}
 	switch mode {
 	case "hang":
 		<-r.Context().Done()
 	case "slow-body":
 		w.WriteHeader(200)
+		_, _ = io.WriteString(w, "the beginning") // the client may be gone
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	case "close":

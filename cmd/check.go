@@ -64,7 +64,7 @@ is required is not met.`,
 	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "`LEVEL` that makes the check fail: required or advised")
 	flags.BoolVar(&opts.isReal, "real", false, "deliver events that are not marked as tests")
 	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`, for gateways")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, the whole exchange")
+	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, until the headers of the answer")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "make `N` deliveries of the burst at a time")
 	flags.BoolVar(&opts.insecure, "insecure", false, "deliver whatever the TLS certificate; the case https judges it all the same")
 	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
@@ -109,7 +109,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 		case err != nil:
 			return err
 		default:
-			return check.end(options.Endpoint.Redacted())
+			return check.end(sender.Redact(options.Endpoint.String()))
 		}
 	})
 }

@@ -73,7 +73,7 @@ journal or by the word latest, or chosen by flags.`,
 	flags.BoolVar(&opts.unanswered, "unanswered", false, "deliveries that were never forwarded or replayed with success only")
 	flags.StringVar(&opts.to, "to", "", "deliver to this `URL` or @name (default: the configured url)")
 	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, the whole exchange")
+	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, until the headers of the answer")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 1, "make `N` deliveries at a time")
 	flags.BoolVar(&opts.fresh, "fresh", false, "give payloads a new id and timestamp")
 	flags.BoolVar(&opts.edit, "edit", false, "open each payload in $EDITOR first")
@@ -167,7 +167,7 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 	if err != nil {
 		return err
 	}
-	s := sender.New(sender.Options{Timeout: opts.timeout, Insecure: opts.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment})
+	s := sender.New(sender.Options{Relayed: true, Timeout: opts.timeout, Insecure: opts.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment})
 	defer s.Close()
 	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {
 		r := replay{app: a, opts: opts, journal: j, to: to, headers: headers, sender: s, reporter: reporter}
