@@ -133,7 +133,7 @@ func (s *Sender) explainError(got answer, err error) *delivery.Failure {
 		return &delivery.Failure{Kind: delivery.Unreachable, Error: "no route to " + host, Hint: "check the network and the host"}
 	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "too many 1xx"):
 		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " answered with too many headers: " + innermost(err), Hint: "answer with a status and a short body, or none"}
-	case strings.Contains(err.Error(), "malformed "):
+	case got.conns > 0: // and nothing is wrong with the connection
 		return &delivery.Failure{Kind: delivery.BadAnswer, Error: host + " did not answer with HTTP: " + innermost(err), Hint: "check the port: another kind of server listens there"}
 	default:
 		return &delivery.Failure{Kind: delivery.Other, Error: redactAll(innermost(err)), Hint: "check the URL and the network"}
