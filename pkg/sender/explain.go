@@ -32,8 +32,13 @@ func (s *Sender) explain(got answer, err error) *delivery.Failure {
 	default:
 		failure = explainStatus(got)
 	}
-	if lost := loss(outcome(got, failure)); lost != "" && !s.options.Relayed {
-		failure.Hint += "; " + lost
+	o := outcome(got, failure)
+	if s.options.Relayed || o == "" || owox.RetryAfter(o).Again() {
+		return failure
+	}
+	failure.Hint += "; OWOX would not try again, and the event would be lost"
+	if failure.Kind == delivery.Refused || failure.Kind == delivery.Reset {
+		failure.Hint += ": answer 503 while the endpoint restarts, run two instances, or put a relay in front"
 	}
 	return failure
 }
@@ -54,18 +59,6 @@ func outcome(got answer, failure *delivery.Failure) owox.Outcome {
 		return owox.Unresolved
 	default:
 		return owox.Disconnected // its client says the same two words for whatever else breaks
-	}
-}
-
-// loss says that OWOX would lose the event, and what helps.
-func loss(o owox.Outcome) string {
-	switch {
-	case o == "" || o == owox.Delivered || owox.RetryAfter(o).Again():
-		return ""
-	case o == owox.Disconnected:
-		return "OWOX would not try again, and the event would be lost: answer 503 while the endpoint restarts, run two instances, or put a relay in front"
-	default:
-		return "OWOX would not try again, and the event would be lost"
 	}
 }
 

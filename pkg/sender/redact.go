@@ -16,11 +16,13 @@ func Redact(raw string) string {
 		raw = hideUser(raw)
 	}
 	head, query, hasQuery := strings.Cut(raw, "?")
-	if scheme, rest, ok := strings.Cut(head, "://"); ok {
-		authority, _, _ := strings.Cut(rest, "/")
-		if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-			head = scheme + "://" + redactUser(authority[:at]) + rest[at:]
-		}
+	start := 0 // of the authority, also where the scheme was forgotten
+	if slashes := strings.Index(head, "//"); slashes == 0 || slashes > 0 && head[slashes-1] == ':' {
+		start = slashes + len("//")
+	}
+	authority, _, _ := strings.Cut(head[start:], "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		head = head[:start] + redactUser(authority[:at]) + head[start+at:]
 	}
 	if !hasQuery {
 		return head

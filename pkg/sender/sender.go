@@ -80,11 +80,12 @@ const idempotencyKey = "Idempotency-Key"
 // used before instead of answering, as one that closes after each answer does.
 // Events have ids, so endpoints can tell.
 func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), target.String(), bytes.NewReader(r.Body))
+	escaped := *target
+	escaped.RawQuery = escapeQuery(target.RawQuery)
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), escaped.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request for %s: %s", Redact(target.String()), innermost(err))
 	}
-	request.URL.RawQuery = escapeQuery(request.URL.RawQuery)
 	request.Host = "" // that of the URL, which a redirect changes
 	if user := request.URL.User; user != nil && !r.HasHeader("Authorization") {
 		password, _ := user.Password()
