@@ -22,7 +22,7 @@ type sqliteFile struct{ file string }
 const busyTimeout = "busy_timeout(4500)"
 
 // createFile makes the file of a journal, and its folder, where there is none:
-// deliveries are nobody else's business. A symbolic link may lead there. A file
+// deliveries are private. A symbolic link may lead there. A file
 // that exists is not opened, because closing it would drop this process's locks.
 func createFile(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

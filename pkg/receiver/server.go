@@ -34,7 +34,7 @@ type Server struct {
 	ReadTimeout     time.Duration     // for a whole request
 	ShutdownTimeout time.Duration     // for requests that are under way at the end
 	MaxConnections  int               // at a time; more are answered with 503, twice as many wait
-	Log             func(line string) // told of connections that failed, at most once a second; nil: nobody
+	Log             func(line string) // told of connections that failed, at most once a second; may be nil
 }
 
 // Serve serves until the context ends, then lets requests that are under way
