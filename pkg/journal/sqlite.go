@@ -73,7 +73,11 @@ func (s sqliteFile) open(mode string, immutable bool, pragmas ...string) (*sql.D
 	if immutable {
 		query.Set("immutable", "1")
 	}
-	path := filepath.ToSlash((&url.URL{Path: s.file}).EscapedPath())
+	file := s.file
+	if !filepath.IsAbs(file) {
+		file = "." + string(filepath.Separator) + file // or :memory: keeps nothing
+	}
+	path := filepath.ToSlash((&url.URL{Path: file}).EscapedPath())
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String())
 	if err == nil && mode != "ro" {
 		db.SetMaxOpenConns(1)
