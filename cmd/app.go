@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ import (
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	stdout   *output      // behind out
 	flush    func() error // writes what out has collected
 	now      func() time.Time
 	newID    func() uuid.UUID
@@ -34,12 +36,19 @@ type app struct {
 	output     string
 	outputFile string
 	color      string
+
+	underWay sync.Mutex // held while something must end in its own time
 }
+
+// lastWords is how long a command may take to end after a signal.
+const lastWords = 700 * time.Millisecond
 
 // Main runs owoxhook with the arguments and returns its exit status. Commands
 // that take time end with the context of interruptible.
 func Main(interruptible func() (context.Context, context.CancelFunc), args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
+	stdout := &output{to: out, name: "standard output"}
+	stderr := &output{to: errOut, name: "standard error", optional: true}
+	a := &app{in: in, out: stdout, stdout: stdout, flush: func() error { return nil }, err: stderr, now: time.Now, newID: uuid.New}
 	only := quick(args)
 	ctx := context.Background()
 	if only == "" {
@@ -51,11 +60,29 @@ func Main(interruptible func() (context.Context, context.CancelFunc), args []str
 	root.SetArgs(args)
 	started := false
 	wrapPreRun(root, &started)
-	command, err := root.ExecuteContextC(ctx)
-	if err != nil && !started {
-		err = usageError{err} // cobra refused the arguments
-	}
+	command, err := await(a.overdue(ctx), func() (*cobra.Command, error) {
+		command, err := root.ExecuteContextC(ctx)
+		switch {
+		case err == nil:
+			err = stdout.failure() // cobra drops those of help texts
+		case !started:
+			err = usageError{err} // cobra refused the arguments
+		}
+		return command, err
+	})
 	return a.exit(ctx, command, err)
+}
+
+// overdue returns a context that ends when a command should have ended after the
+// end of its own: whatever it waits for then is left behind.
+func (a *app) overdue(ctx context.Context) context.Context {
+	late, end := context.WithCancel(context.Background())
+	context.AfterFunc(ctx, func() {
+		a.underWay.Lock()
+		defer a.underWay.Unlock()
+		time.AfterFunc(lastWords, end)
+	})
+	return late
 }
 
 // wrapPreRun notes that the arguments were accepted.
@@ -80,6 +107,7 @@ func (a *app) bindReport(cmd *cobra.Command) {
 // reporting runs the work of a command with the reporter that the flags ask
 // for. A verdict is worth nothing when its report cannot be written.
 func (a *app) reporting(options report.Options, work func(report.Reporter) error) error {
+	a.stdout.needsReader(false)
 	reporter, done, err := a.reporter(options)
 	if err != nil {
 		return err
@@ -111,11 +139,11 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
 	options.Width, options.ErrWidth = func() int { return a.width(a.out) }, func() int { return a.width(a.err) }
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
-		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // GitHub's own file
+		file, err := createFile(path, os.O_APPEND)
 		if err != nil {
-			return nil, nil, writeError(err)
+			return nil, nil, err
 		}
-		files, options.StepSummary = append(files, file), file
+		files, options.StepSummary = append(files, file), &output{to: file, name: path}
 	}
 	if a.outputFile == "" {
 		reporter, err = a.newReporter(a.output, options)
@@ -128,12 +156,12 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	if !slices.Contains(report.Formats(), a.output) {
 		return nil, nil, a.unknownFormat(report.Formats())
 	}
-	file, err := os.Create(a.outputFile)
+	file, err := createFile(a.outputFile, os.O_TRUNC)
 	if err != nil {
-		return nil, nil, writeError(err)
+		return nil, nil, err
 	}
 	files = append(files, file)
-	options.Out, options.Err, options.Color, options.Width = file, io.Discard, false, nil
+	options.Out, options.Err, options.Color, options.Width = &output{to: file, name: a.outputFile}, io.Discard, false, nil
 	reporter, err = a.newReporter(a.output, options)
 	if err != nil {
 		return nil, nil, err
@@ -187,8 +215,8 @@ func (a *app) useColor() (bool, error) {
 }
 
 func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	return ok && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
+	file := fileOf(stream)
+	return file != nil && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
 }
 
 // width returns how many columns the terminal has that shows a stream, which
@@ -198,8 +226,8 @@ func (a *app) width(stream any) int {
 	if a.columns != nil {
 		return a.columns(stream)
 	}
-	file, ok := stream.(*os.File)
-	if !ok {
+	file := fileOf(stream)
+	if file == nil {
 		return 0
 	}
 	width, _, err := term.GetSize(int(file.Fd()))

@@ -156,6 +156,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 			return err
 		}
 		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
+		a.stdout.needsReader(!l.judging)
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}

@@ -48,18 +48,20 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		err = l.flush()
 	}
 	if err != nil {
-		_, _ = l.queue.Close()
+		_, _ = l.queue.Close(ctx)
 		return errors.Join(err, listener.Close())
 	}
 	if l.onTerminal() && len(l.command) == 0 {
 		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
+	l.underWay.Lock() // requests and the command have their own limits
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving, listener) }()
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
-	err = l.end(verdict)
+	l.underWay.Unlock()
+	err = l.end(ctx, verdict)
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}
@@ -183,8 +185,8 @@ func (l *listening) refused() {
 
 // end prints the summary, unless the output broke before, and returns the
 // verdict.
-func (l *listening) end(verdict error) error {
-	omitted, err := l.queue.Close()
+func (l *listening) end(ctx context.Context, verdict error) error {
+	omitted, err := l.queue.Close(ctx)
 	summary := l.summary(omitted)
 	switch {
 	case err == nil:
@@ -213,11 +215,23 @@ func (l *listening) end(verdict error) error {
 func (l *listening) unmet() error {
 	err := l.watch.Err()
 	var unmet *expect.Unmet
-	if !errors.As(err, &unmet) {
+	switch {
+	case errors.As(err, &unmet):
+		unmet.Within = l.expired
+		return judgedError{unmet}
+	case err == nil && l.onlyRefused():
+		return judgedf("all requests were refused: see the lines above")
+	default:
 		return err
 	}
-	unmet.Within = l.expired
-	return judgedError{unmet}
+}
+
+// onlyRefused reports whether requests came and none of them was a delivery: a
+// command that sends to the wrong place has tested nothing.
+func (l *listening) onlyRefused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.states) == 1 && l.states[delivery.StateRefused] > 0
 }
 
 func (l *listening) summary(omitted int) report.Summary {

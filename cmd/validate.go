@@ -58,6 +58,10 @@ func (j *judgeFlags) validator() (*validate.Validator, error) {
 	return validate.New(config)
 }
 
+// maxMaxBody bounds --max-body: a body is in memory as a whole, and there may be
+// many at a time.
+const maxMaxBody = 64 << 20
+
 // size is a number of bytes that is written like 1MiB.
 type size int
 
@@ -70,8 +74,8 @@ func (s *size) Type() string { return "size" }
 
 func (s *size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n < 1 || n > 1<<30 {
-		return fmt.Errorf("want a size from 1B to 1GiB, such as 512KiB")
+	if err != nil || n < 1 || n > maxMaxBody {
+		return fmt.Errorf("want a size from 1B to %dMiB, such as 512KiB", maxMaxBody>>20)
 	}
 	*s = size(n)
 	return nil
@@ -221,7 +225,13 @@ func (j *judge) say(name string, v payloads.Verdict) error {
 			return err
 		}
 	}
-	return j.flush()
+	if err := j.flush(); err != nil {
+		return err
+	}
+	if j.invalid > 0 && j.stdout.isUnread() && j.outputFile == "" && j.output != report.GitHub {
+		return errInvalid // nobody reads the rest
+	}
+	return nil
 }
 
 func (j *judge) end() error {

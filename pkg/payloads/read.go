@@ -28,6 +28,8 @@ type reader struct {
 	// lines takes over after the first line of an input that holds a value a
 	// line. nil: each is called for the others too.
 	lines func(context.Context, *lineReader) error
+	// startTells has each called for the start of binary data, not for all of it.
+	startTells bool
 }
 
 func (d reader) read(ctx context.Context, r io.Reader) error {
@@ -48,7 +50,10 @@ func (d reader) read(ctx context.Context, r io.Reader) error {
 		in = bufio.NewReaderSize(io.TeeReader(in, d.Copy), bufferSize)
 	}
 	lines := &lineReader{r: in, limit: d.Limit + 1, stop: stop}
-	if binaryKind(start(in)) != "" {
+	if text := start(in); binaryKind(text) != "" {
+		if d.startTells {
+			return d.each(Payload{Text: text})
+		}
 		return d.readRest(lines, Payload{})
 	}
 	first, err := lines.next()
