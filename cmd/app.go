@@ -143,7 +143,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		if err != nil {
 			return nil, nil, err
 		}
-		files, options.StepSummary = append(files, file), &output{to: file, name: path}
+		files, options.StepSummary = append(files, file), &output{to: file, name: path, isFile: true}
 	}
 	if a.outputFile == "" {
 		reporter, err = a.newReporter(a.output, options)
@@ -161,7 +161,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		return nil, nil, err
 	}
 	files = append(files, file)
-	options.Out, options.Err, options.Color, options.Width = &output{to: file, name: a.outputFile}, io.Discard, false, nil
+	options.Out, options.Err, options.Color, options.Width = &output{to: file, name: a.outputFile, isFile: true}, io.Discard, false, nil
 	reporter, err = a.newReporter(a.output, options)
 	if err != nil {
 		return nil, nil, err

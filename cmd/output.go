@@ -19,10 +19,11 @@ import (
 //   - Anything else, such as a full disk, is a failure, even where a library
 //     drops the error.
 
-// output is a stream of results or messages.
+// output is a stream of results or messages, or the file of a report.
 type output struct {
-	to   io.Writer
-	name string
+	to     io.Writer
+	name   string
+	isFile bool // it is not for anybody who may leave
 
 	mu       sync.Mutex
 	optional bool // the work goes on without a reader
@@ -49,7 +50,7 @@ func (o *output) Write(p []byte) (int, error) {
 		if err == nil {
 			return n, nil
 		}
-		if o.unread = errors.Is(err, errNoReader); !o.unread {
+		if o.unread = !o.isFile && errors.Is(err, errNoReader); !o.unread {
 			var path *fs.PathError
 			if errors.As(err, &path) {
 				err = path.Err

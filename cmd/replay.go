@@ -103,7 +103,7 @@ func runReplay(ctx context.Context, a *app, opts replayOptions, words []string) 
 		return opts.readJournal(ctx, func(j *journal.Journal) error {
 			count, err := a.listChosen(ctx, j, filter, words)
 			if err == nil && count == 0 {
-				err = opts.noneChosen()
+				err = a.noneChosen(opts)
 			}
 			return err
 		})
@@ -222,7 +222,7 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 	case err != nil:
 		return err
 	case len(chosen) == 0:
-		return r.opts.noneChosen()
+		return r.noneChosen(r.opts)
 	case failed > 0:
 		return judgedf("%d of %d not delivered", failed, len(chosen))
 	default:
@@ -232,8 +232,9 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 
 // noneChosen is a failure, such as of a misspelt data mart, unless the flags ask
 // for what is left to do.
-func (o replayOptions) noneChosen() error {
-	if o.unanswered {
+func (a *app) noneChosen(opts replayOptions) error {
+	if opts.unanswered {
+		a.note("replay: nothing is left to deliver")
 		return nil
 	}
 	return judgedf("no delivery in the journal is chosen: see owoxhook deliveries list")

@@ -58,10 +58,6 @@ func (j *judgeFlags) validator() (*validate.Validator, error) {
 	return validate.New(config)
 }
 
-// maxMaxBody bounds --max-body: a body is in memory as a whole, and there may be
-// many at a time.
-const maxMaxBody = 64 << 20
-
 // size is a number of bytes that is written like 1MiB.
 type size int
 
@@ -74,8 +70,8 @@ func (s *size) Type() string { return "size" }
 
 func (s *size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n < 1 || n > maxMaxBody {
-		return fmt.Errorf("want a size from 1B to %dMiB, such as 512KiB", maxMaxBody>>20)
+	if err != nil || n < 1 || n > 1<<30 {
+		return fmt.Errorf("want a size from 1B to 1GiB, such as 512KiB")
 	}
 	*s = size(n)
 	return nil
