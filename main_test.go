@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -540,7 +541,11 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 			t.Fatal(response.Status)
 		}
 	}
+	start := time.Now()
 	interrupt(t, cmd, 0)
+	if took := time.Since(start); took > time.Second && !underRace() {
+		t.Errorf("ended after %v, want 1s at most", took)
+	}
 	if got := errOut.String(); !regexp.MustCompile(`nobody reads the output: 80 deliveries, .* \d\d lines left out`).MatchString(got) {
 		t.Errorf("standard error: %s", got)
 	}
@@ -881,6 +886,57 @@ func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
 				_ = cmd.Wait()                          // how it ended does not matter
 				if took := time.Since(start); took > time.Second {
 					t.Errorf("ended %v after SIGTERM", took)
+				}
+			})
+		}
+	}
+}
+
+// Whatever a command waits for, a signal ends it: a reader that stands still, and
+// a journal that another program holds.
+func TestEverySignalEndsEveryCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such signals here")
+	}
+	file, many := oneDelivery(t), filepath.Join(t.TempDir(), "many.ndjson")
+	if err := os.WriteFile(many, bytes.Repeat([]byte(`{"version":2,"long":"`+strings.Repeat("x", 2000)+"\"}\n"), 2000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = holder.Close() }) // nothing was written
+	holder.SetMaxOpenConns(1)
+	if _, err := holder.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"validate":       {"validate", many},
+		"send --file":    {"send", "--no-validate", "--file", many, "http://127.0.0.1:1/"},
+		"send --dry-run": {"send", "--dry-run", "--no-validate", "--file", many, "http://127.0.0.1:1/"},
+		"prune":          {"deliveries", "prune", "--keep", "1", "--journal", file},
+		"replay":         {"replay", "latest", "--to", "http://127.0.0.1:1/", "--journal", file},
+		"listen":         {"listen", "--addr", "127.0.0.1:0", "--journal", file},
+	} {
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+			t.Run(fmt.Sprint(name, " ", signal), func(t *testing.T) {
+				t.Parallel()
+				cmd, out := program(t, args...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				if slices.Contains(args, many) {
+					_, _ = out.Peek(1) // it writes, and is not read any further
+				}
+				time.Sleep(500 * time.Millisecond) // it waits now
+				start := time.Now()
+				if err := cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait() // the status tells
+				if took, status := time.Since(start), cmd.ProcessState.ExitCode(); status != 130 || took > time.Second && !underRace() {
+					t.Errorf("ended with %d after %v, want 130 within 1s", status, took)
 				}
 			})
 		}

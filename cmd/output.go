@@ -40,29 +40,25 @@ type unwrittenError struct{ error }
 func (e unwrittenError) Unwrap() error { return e.error }
 
 func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p) // may wait for ever, and so holds no lock
+	if err == nil {
+		return n, nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
-		return 0, o.err
-	}
-	if !o.unread {
-		n, err := o.to.Write(p)
-		if err == nil {
-			return n, nil
+	if !o.isFile && errors.Is(err, errNoReader) {
+		o.unread = true
+		if o.optional {
+			return len(p), nil
 		}
-		if o.unread = !o.isFile && errors.Is(err, errNoReader); !o.unread {
-			var path *fs.PathError
-			if errors.As(err, &path) {
-				err = path.Err
-			}
-			o.err = unwrittenError{fmt.Errorf("cannot write to %s: %w: check where the output goes", o.name, err)}
-			return n, o.err
-		}
+		return n, errUnread
 	}
-	if o.optional {
-		return len(p), nil
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
 	}
-	return 0, errUnread
+	o.err = unwrittenError{fmt.Errorf("cannot write to %s: %w: check where the output goes", o.name, err)}
+	return n, o.err
 }
 
 // needsReader says whether the work is over when nobody reads the output.

@@ -125,6 +125,9 @@ func (a *app) writeFixtures(dir string) error {
 	for _, fixture := range owox.Fixtures() {
 		file := filepath.Join(dir, fixture.Name+".json")
 		files[file] = fixture.Payload
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s exists and is not a regular file: remove it, or choose another directory", file)
+		}
 		if there, err := os.ReadFile(file); err == nil && !bytes.Equal(there, fixture.Payload) {
 			return fmt.Errorf("%s exists with different content: remove it, or choose another directory", file)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
