@@ -101,7 +101,7 @@ func fileOf(stream any) *os.File {
 // createFile creates a file, or opens it again. A named pipe must have a reader
 // by then: one might never come.
 func createFile(name string, flags int) (*os.File, error) {
-	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 { //nolint:gosec // the user's own path
 		flags |= syscall.O_NONBLOCK
 	}
 	file, err := os.OpenFile(name, flags|os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // reports are as private as the umask says
