@@ -351,7 +351,11 @@ func set(f *pflag.Flag, v *viper.Viper) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
+	shown := fmt.Sprint(value)
+	if f.Name == keyHeader {
+		shown = "the value" // may be a secret
+	}
+	return fmt.Errorf("%s is not %s", shown, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
 }
 
 // assignments writes a table as flags do: NAME=VALUE.

@@ -70,13 +70,9 @@ func (f endpointFlags) meantFor(to target, a *app) (endpointFlags, error) {
 
 // overridden returns headers without those that others replace, and the others.
 func overridden(headers, others []string) []string {
-	name := func(h string) string {
-		name, _, _ := strings.Cut(h, ":")
-		return strings.ToLower(strings.TrimSpace(name))
-	}
 	var kept []string
 	for _, h := range headers {
-		if !slices.ContainsFunc(others, func(other string) bool { return name(other) == name(h) }) {
+		if !slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(headerName(other), headerName(h)) }) {
 			kept = append(kept, h)
 		}
 	}
