@@ -79,13 +79,19 @@ func (a *app) resolveEndpoint(args []string) (target, error) {
 		return target{}, usagef("no endpoint: give a URL or @name, set %s: in %s, or try --local", keyURL, configFile)
 	}
 	if name, ok := strings.CutPrefix(word, "@"); ok {
-		return a.config.endpoint(name)
+		to, err := a.config.endpoint(name)
+		if err == nil {
+			a.nameEndpoint(name, to)
+		}
+		return to, err
 	}
 	endpoint, err := parseEndpoint(word)
 	if err != nil {
 		return target{}, usageError{err}
 	}
-	return target{url: endpoint, from: from}, nil
+	to := target{url: endpoint, from: from}
+	a.nameEndpoint("", to)
+	return to, nil
 }
 
 // parseEndpoint reads an http or https URL.
