@@ -19,8 +19,6 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
 // The rules of configuration:
@@ -285,7 +283,7 @@ func (c *config) readEnvironment(a *app) error {
 			}
 		default:
 			if near := nearest(key, configKeys); near != "" {
-				a.note("note: %s has no effect: did you mean %s?", report.Escape(name), variable(near))
+				a.note("note: %s has no effect: did you mean %s?", name, variable(near))
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func (f endpointFlags) meantFor(to target, a *app) (endpointFlags, error) {
 	f.headers = overridden(own.headers, to.headers)
 	if held && len(f.headers) == 0 {
 		a.note("note: the headers of %s are not sent to %s, which it does not name: see owoxhook config trust --help",
-			report.Escape(a.config.origin[keyHeader]), report.Escape(sender.Redact(to.url.String())))
+			a.config.origin[keyHeader], sender.Redact(to.url.String()))
 	}
 	return f, nil
 }

@@ -276,9 +276,9 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
 		if opts.format == exportFormats[0] {
-			err = a.exportPayloads(out, j.Bodies(ctx, filter))
+			err = a.exportPayloads(a.raw(out), j.Bodies(ctx, filter))
 		} else {
-			err = exportRequests(out, j.List(ctx, filter))
+			err = exportRequests(a.raw(out), j.List(ctx, filter))
 		}
 		if err != nil {
 			return err

@@ -11,8 +11,6 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
 // The exit statuses, as promised in the README.
@@ -67,7 +65,7 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 		name = strings.TrimPrefix(command.CommandPath(), "owoxhook ")
 	}
 	if words := sentence(err); words != "" {
-		a.note("%s: %s", name, report.Escape(words))
+		a.note("%s: %s", name, words)
 	}
 	switch {
 	case errors.As(err, &usage):

@@ -273,7 +273,7 @@ func (j *sendJob) print(requests []sender.Request) error {
 		if err != nil {
 			return usageError{err}
 		}
-		if err := j.app.print(string(wire)); err != nil {
+		if err := j.printRaw(string(wire)); err != nil {
 			return err
 		}
 	}
