@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
@@ -145,7 +146,7 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 var ciCommand = regexp.MustCompile(`(?m)^[\s\pZ]*::[a-z-]+[^:]*::|##[a-z]*\[`)
 
 func TestNothingFromOutsideIsACommand(t *testing.T) {
-	const evil = "::error file=x::\n ::add-mask::\x1b[31m##[group]\u202e##vso[x]"
+	const evil = "::error file=x::\n ::add-mask::\x1b[31m##[group]\u202e##vso[x]\x9b"
 	failed := delivery.Attempt{
 		ID: evil, Event: evil, URL: evil, Number: 1, Status: 500, Body: []byte(evil),
 		Failure: &delivery.Failure{Error: evil, Hint: evil},
@@ -174,7 +175,7 @@ func TestNothingFromOutsideIsACommand(t *testing.T) {
 				if format == report.GitHub && strings.HasPrefix(line, "::") {
 					_, line, _ = strings.Cut(rest, "::")
 				}
-				if ciCommand.MatchString(line) || strings.ContainsAny(line, "\x1b\u202e") {
+				if ciCommand.MatchString(line) || strings.ContainsAny(line, "\x1b\u202e") || !utf8.ValidString(line) {
 					t.Errorf("%s: %T is printed as %q", format, result, line)
 				}
 			}
