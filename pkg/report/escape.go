@@ -14,7 +14,7 @@ import (
 // a character of what would be a command: ::error::, at the beginning of a line,
 // or ##[error] anywhere. Escaping twice is escaping once.
 func Escape(text string) string {
-	text = escapeCommands(text, `\x`)
+	text = escapeCommands(text)
 	if !needsEscape(text) {
 		return text
 	}
@@ -56,12 +56,12 @@ var (
 )
 
 // escapeCommands escapes what CI systems take for commands in what they log.
-func escapeCommands(text, escape string) string {
+func escapeCommands(text string) string {
 	if strings.Contains(text, "##") {
-		text = anywhere.ReplaceAllString(text, escape+"23#$1")
+		text = anywhere.ReplaceAllString(text, `\x23#$1`)
 	}
 	if strings.Contains(text, "::") && !address.MatchString(text) {
-		text = atStart.ReplaceAllString(text, "$1"+escape+"3a$2")
+		text = atStart.ReplaceAllString(text, `$1\x3a$2`)
 	}
 	return text
 }
