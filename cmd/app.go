@@ -237,10 +237,10 @@ func (a *app) width(stream any) int {
 	return width
 }
 
-// note says something to people, on standard error. That it cannot be written
-// does not matter.
+// note says something to people, on standard error, and escapes what is in it
+// from outside. That it cannot be written does not matter.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.width(a.err)))
+	_, _ = fmt.Fprintln(a.err, report.Wrap(report.Escape(fmt.Sprintf(format, args...)), a.width(a.err)))
 }
 
 // buffer lets out collect results until flush, unless people watch them come.
@@ -259,6 +259,30 @@ func (a *app) printTable(table *report.Table) error {
 // printProse writes text, which is wrapped on a terminal.
 func (a *app) printProse(text string) error {
 	return a.print(report.Wrap(text, a.width(a.out)))
+}
+
+// raw returns a writer to w, which ends in standard output, for bytes that may be
+// anything: files and pipes get them as they are, and a terminal, which would
+// obey them, escaped. Each write is of whole lines.
+func (a *app) raw(w io.Writer) io.Writer {
+	if isTerminal(a.out) {
+		return escaping{w}
+	}
+	return w
+}
+
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(e.w, report.EscapeLines(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (a *app) printRaw(text string) error {
+	_, err := io.WriteString(a.raw(a.out), text)
+	return err
 }
 
 // print writes a result.

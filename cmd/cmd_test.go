@@ -108,6 +108,28 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
+func TestNothingRawIsSaid(t *testing.T) {
+	const evil = "x\x1b[31m\u202e"
+	for _, args := range [][]string{
+		{"send", "--local", "--set", evil + "=1"},
+		{"sample", "--unset", evil},
+		{"sample", "--all", filepath.Join(t.TempDir(), evil)},
+		{"listen", "--match", evil + "=1"},
+		{"send", "--file", evil},
+		{"send", "--ca-cert", evil, "http://127.0.0.1:1/"},
+		{"validate", evil},
+		{"check", "--only", evil, "http://127.0.0.1:1/"},
+		{"deliveries", "list", "--journal", evil},
+		{evil},
+	} {
+		var out, errOut bytes.Buffer
+		Main(func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) }, args, strings.NewReader(""), &out, &errOut)
+		if said := out.String() + errOut.String(); strings.ContainsAny(said, "\x1b\u202e") || !strings.Contains(said, "x") {
+			t.Errorf("%q says %q", args, said)
+		}
+	}
+}
+
 func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
 	hang := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { <-hang }))

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 // The exit statuses, as promised in the README.
@@ -67,7 +67,7 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 		name = strings.TrimPrefix(command.CommandPath(), "owoxhook ")
 	}
 	if words := err.Error(); words != "" {
-		a.note("%s: %s", name, report.Escape(words))
+		a.note("%s: %s", name, words)
 	}
 	switch {
 	case errors.As(err, &unwritten):
@@ -150,7 +150,7 @@ func oneOf(word string, words []string) string {
 func atMost(n int, what string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usagef("unexpected argument %q: %s takes %s", args[n], command.CommandPath(), what)
+			return usagef("unexpected argument %q: %s takes %s", sender.Redact(args[n]), command.CommandPath(), what)
 		}
 		return nil
 	}
@@ -171,7 +171,7 @@ func unknownCommand(command *cobra.Command, args []string) error {
 		}
 	}
 	slices.Sort(names)
-	return usagef("unknown command %q%s", args[0], oneOf(args[0], names))
+	return usagef("unknown command %q%s", sender.Redact(args[0]), oneOf(args[0], names))
 }
 
 func plural(n int, one, many string) string {

@@ -166,7 +166,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward
 		}
 		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
-			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
+			a.note("listen: %s", strings.TrimSpace(line))
 		}})
 	})
 }

@@ -138,7 +138,7 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 		return journalError(err)
 	}
 	if file := l.opts.journalPath(); readByAll(file) {
-		l.note("note: every user of this machine can read %s: chmod 600 it", report.Escape(file))
+		l.note("note: every user of this machine can read %s: chmod 600 it", file)
 	}
 	options.Keep = l.journal.Keep
 	return nil

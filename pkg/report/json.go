@@ -40,8 +40,12 @@ func Line(object any) ([]byte, error) {
 	return append(escapeJSON(text), '\n'), nil
 }
 
-// escapeJSON escapes what JSON allows in strings but terminals obey.
+// escapeJSON escapes what JSON allows in strings but terminals, or CI systems,
+// obey.
 func escapeJSON(text []byte) []byte {
+	if bytes.Contains(text, []byte("##")) {
+		text = anywhere.ReplaceAll(text, []byte(`\u0023#$1`))
+	}
 	if !bytes.ContainsFunc(text, isUnsafe) {
 		return text
 	}

@@ -199,12 +199,19 @@ func TestUnknownFormat(t *testing.T) {
 
 func FuzzEscape(f *testing.F) {
 	f.Add("plain \x1b[31m \u009b \u202e \xff\n\t")
+	f.Add(" \u2003::error file=x::y ###[add-mask]")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := report.Escape(text)
 		for _, r := range got {
 			if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 				t.Errorf("Escape(%q) = %q lets %U through", text, got, r)
 			}
+		}
+		if ciCommand.MatchString(got) {
+			t.Errorf("Escape(%q) = %q is a command for a CI system", text, got)
+		}
+		if again := report.Escape(got); again != got {
+			t.Errorf("Escape(%q) = %q, and once more %q", text, got, again)
 		}
 	})
 }
