@@ -543,7 +543,7 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 	}
 	start := time.Now()
 	interrupt(t, cmd, 0)
-	if took := time.Since(start); took > time.Second && !underRace() {
+	if took := time.Since(start); took > soon {
 		t.Errorf("ended after %v, want 1s at most", took)
 	}
 	if got := errOut.String(); !regexp.MustCompile(`nobody reads the output: 80 deliveries, .* \d\d lines left out`).MatchString(got) {
@@ -884,13 +884,17 @@ func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
 				start := time.Now()
 				_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 				_ = cmd.Wait()                          // how it ended does not matter
-				if took := time.Since(start); took > time.Second {
+				if took := time.Since(start); took > soon {
 					t.Errorf("ended %v after SIGTERM", took)
 				}
 			})
 		}
 	}
 }
+
+// soon is when a command has ended that waits for nothing, on a machine that is
+// busy: whatever it would wait for takes longer.
+const soon = 3 * time.Second
 
 // Whatever a command waits for, a signal ends it: a reader that stands still, and
 // a journal that another program holds.
@@ -935,8 +939,8 @@ func TestEverySignalEndsEveryCommand(t *testing.T) {
 					t.Fatal(err)
 				}
 				_ = cmd.Wait() // the status tells
-				if took, status := time.Since(start), cmd.ProcessState.ExitCode(); status != 130 || took > time.Second && !underRace() {
-					t.Errorf("ended with %d after %v, want 130 within 1s", status, took)
+				if took, status := time.Since(start), cmd.ProcessState.ExitCode(); status != 130 || took > soon {
+					t.Errorf("ended with %d after %v, want 130 soon", status, took)
 				}
 			})
 		}
