@@ -3,8 +3,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,8 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/journal"
@@ -22,67 +18,26 @@ import (
 )
 
 // serve is what measured programs talk to, or are measured beside.
-func serve(mode, dir string) error {
-	listener, err := loopback()
+func serve(mode, file string) error {
+	var handler http.Handler
+	var err error
+	switch mode {
+	case "serve-bare":
+		handler = http.HandlerFunc(bare)
+	case "serve-naive":
+		handler, err = naive(file)
+	default:
+		err = fmt.Errorf("unknown server %s", mode)
+	}
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // until it is killed
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "http://%s/\n", listener.Addr())
-	switch mode {
-	case "serve-bare":
-		return http.Serve(listener, http.HandlerFunc(bare))
-	case "serve-least":
-		return least(listener)
-	case "serve-naive":
-		handler, err := naive(filepath.Join(dir, "naive.db"))
-		if err != nil {
-			return err
-		}
-		return http.Serve(listener, handler)
-	default:
-		return fmt.Errorf("unknown server %s", mode)
-	}
-}
-
-// least does as little for a request as can be done: it looks for its end, and
-// answers 200. What is measured with it is the client.
-func least(listener net.Listener) error {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer conn.Close() //nolint:errcheck // a benchmark
-			in := bufio.NewReader(conn)
-			for err := error(nil); err == nil; {
-				err = leastOne(conn, in)
-			}
-		}()
-	}
-}
-
-func leastOne(conn net.Conn, in *bufio.Reader) error {
-	length := 0
-	for {
-		line, err := in.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) == len("\r\n") {
-			break
-		}
-		if name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": ")); len(name) == len("Content-Length") && bytes.EqualFold(name, []byte("Content-Length")) {
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return err
-			}
-		}
-	}
-	if _, err := in.Discard(length); err != nil {
-		return err
-	}
-	_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-	return err
+	return http.Serve(listener, handler)
 }
 
 // bare reads the body and answers 200.
@@ -91,9 +46,26 @@ func bare(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// The index that it takes to tell duplicates, where the journal has none of
+// this name.
+const indexed = "CREATE INDEX IF NOT EXISTS deliveries_webhook_id ON deliveries (webhook_id)"
+
+// A row as the journal writes it, with its columns.
+const insertion = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test,
+	project_id, data_mart_id, data_mart_title, run_id, run_status, valid, findings, answered, note, duplicate_of)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?))`
+
+func values(r *http.Request, body []byte, headers string) []any {
+	who := owox.Identify(body)
+	return []any{
+		who.ID, owox.FormatTimestamp(time.Now()), r.Method, r.RequestURI, r.RemoteAddr, headers, body, false, string(who.Event), who.IsTest,
+		who.ProjectID, who.DataMartID, who.Title, who.RunID, who.RunStatus, true, "[]", http.StatusOK, "", who.ID,
+	}
+}
+
 // naive keeps each request in a transaction of its own: the same rows in the
-// same table as the journal, as durable, and with the index that it takes to
-// tell duplicates in one statement.
+// same table as the journal, as durable, and duplicates told by an index in
+// one statement.
 func naive(file string) (http.Handler, error) {
 	j, err := journal.Open(context.Background(), file, 0)
 	if err != nil {
@@ -107,7 +79,7 @@ func naive(file string) (http.Handler, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(context.Background(), "CREATE INDEX deliveries_webhook_id ON deliveries (webhook_id)"); err != nil {
+	if _, err := db.ExecContext(context.Background(), indexed); err != nil {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,15 +94,10 @@ func naive(file string) (http.Handler, error) {
 }
 
 func keep(r *http.Request, db *sql.DB, body []byte) error {
-	who := owox.Identify(body)
 	headers, err := json.Marshal(r.Header)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(r.Context(), `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test,
-		project_id, data_mart_id, data_mart_title, run_id, run_status, valid, findings, answered, note, duplicate_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?))`,
-		who.ID, owox.FormatTimestamp(time.Now()), r.Method, r.RequestURI, r.RemoteAddr, string(headers), body, false, string(who.Event), who.IsTest,
-		who.ProjectID, who.DataMartID, who.Title, who.RunID, who.RunStatus, true, "[]", http.StatusOK, "", who.ID)
+	_, err = db.ExecContext(r.Context(), insertion, values(r, body, string(headers))...)
 	return err
 }
