@@ -37,7 +37,8 @@ func fillJournal(ctx context.Context, file string, n int) (err error) {
 		random := rand.New(rand.NewPCG(3, uint64(worker)))
 		group.Go(func() error {
 			for i := next.Add(1); i <= int64(n) && ctx.Err() == nil; i = next.Add(1) {
-				if _, err := j.Keep(received(random, now.Add(-every*time.Duration(int64(n)-i)))); err != nil {
+				d := received(random, now.Add(-every*time.Duration(int64(n)-i)))
+				if err := j.Keep(&d, func() {}); err != nil {
 					return err
 				}
 			}
@@ -61,6 +62,7 @@ func received(random *rand.Rand, at time.Time) delivery.Delivery {
 		Path:       "/",
 		Headers:    append([]owox.Header{{Name: "Host", Value: "hooks.example.com"}}, owox.Headers(who.ID, string(who.Event))...),
 		Body:       body,
+		State:      delivery.StateValid,
 		Answered:   http.StatusOK,
 	}
 }
