@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -157,71 +159,6 @@ func TestFreshRenewsIDAndTime(t *testing.T) {
 	}
 }
 
-// read collects what an inputReader finds in a text.
-func read(t *testing.T, text string, limit int) []string {
-	t.Helper()
-	var got []string
-	err := inputReader{limit: limit, each: func(in input) error {
-		kind := "json"
-		if in.isHTTP {
-			kind = "http"
-		}
-		shown := string(in.text)
-		if len(shown) > 40 {
-			shown = shown[:37] + "..."
-		}
-		got = append(got, kind+" "+strings.Repeat("+", in.line)+shown)
-		if text[in.offset:min(len(text), in.offset+len(in.text))] != string(in.text) {
-			t.Errorf("offset %d is not where %q stands", in.offset, in.text)
-		}
-		return nil
-	}}.read(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func TestInputsAreToldByContent(t *testing.T) {
-	long := strings.Repeat("x", 200_000)
-	tests := []struct {
-		name, text string
-		limit      int
-		want       []string
-	}{
-		{"nothing", "", 99, []string{"json "}},
-		{"blank lines", "\n \n", 99, []string{"json "}},
-		{"one line", "{}\n", 99, []string{"json {}"}},
-		{"no last newline", "{}", 99, []string{"json {}"}},
-		{"lines", "{}\n\n[1]\r\n2", 99, []string{"json {}", "json ++[1]", "json +++2"}},
-		{"a document", "{\n\"a\": 1\n}\n", 99, []string{"json {\n\"a\": 1\n}\n"}},
-		{"a document after blank lines", "\n\n{\n}", 99, []string{"json ++{\n}"}},
-		{"a broken first line", "{,\n{}\n{}\n", 99, []string{"json {,", "json +{}", "json ++{}"}},
-		{"a broken last line", "{}\n{", 99, []string{"json {}", "json +{"}},
-		{"a broken document", "{,\n1\n", 99, []string{"json {,\n1\n"}},
-		{"a request", "POST / HTTP/1.1\n\n{}", 99, []string{"http POST / HTTP/1.1\n\n{}"}},
-		{"a request with a body a line", "POST / HTTP/1.1\n{}\n", 99, []string{"http POST / HTTP/1.1\n{}\n"}},
-		{"a long line", "{}\n\"" + long + "\"\n{}\n", 300_000, []string{"json {}", `json +"` + long[:36] + "...", "json ++{}"}},
-		{"a line over the limit", "{}\n" + long + "\n{}\n", 20, []string{"json {}", "json +" + long[:21], "json ++{}"}},
-		{"a line at the limit", "{}\n" + long[:20] + "\n{}\n", 20, []string{"json {}", "json +" + long[:20], "json ++{}"}},
-		{"a first line over the limit", long + "\n{}\n", 20, []string{"json " + long[:21], "json +{}"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, read(t, tt.text, tt.limit)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func FuzzInputs(f *testing.F) {
-	for _, seed := range []string{"", "{}\n{}\n", "{\n}\n", "POST / HTTP/1.1\n\n{}", "{,\n{}\n", "\r\n\xff"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) { read(t, text, 64) })
-}
-
 func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
 	hang := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { <-hang }))
@@ -274,25 +211,6 @@ func TestParseSince(t *testing.T) {
 	}
 }
 
-func TestSeveralRequestsInAFile(t *testing.T) {
-	request := func(n int, body string) string {
-		return fmt.Sprintf("POST /%d HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", n, len(body), body)
-	}
-	text := request(1, "{}") + "\r\n" + request(2, "{\n}") + "\r\n\r\n" + request(3, "") + "\n"
-	var got []string
-	err := inputReader{limit: 99, each: func(in input) error {
-		if !in.isHTTP || text[in.offset:in.offset+len(in.text)] != string(in.text) || strings.Count(text[:in.offset], "\n") != in.line {
-			t.Errorf("%q is not at line %d, offset %d", in.text, in.line, in.offset)
-		}
-		body, err := bodyOf(in)
-		got = append(got, string(body.text))
-		return err
-	}}.read(strings.NewReader(text))
-	if diff := cmp.Diff([]string{"{}", "{\n}", ""}, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-}
-
 func TestForwardedForEndsWithTheRealPeer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		came []string
@@ -311,5 +229,17 @@ func TestForwardedForEndsWithTheRealPeer(t *testing.T) {
 		if got := forwardedFor(d); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
+	}
+}
+
+func TestOpeningAPipeWithoutAWriterEndsWithItsContext(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.json")
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Skip("no mkfifo is here")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := (&app{}).open(ctx, pipe); !errors.Is(err, errInterrupted) {
+		t.Errorf("got %v, want %v", err, errInterrupted)
 	}
 }

@@ -243,7 +243,7 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 // payloadLine is a payload on a line of its own: its bytes, unless it has line
 // breaks between its tokens; nil for what is no JSON.
 func payloadLine(body []byte) []byte {
-	if !isValue(body) {
+	if !jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return nil
 	}
 	line := bytes.TrimSpace(body)

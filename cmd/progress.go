@@ -69,6 +69,15 @@ func (p progress) set(done int) {
 	}
 }
 
+// follow shows how much of a file was read.
+func (p progress) follow(file io.Reader) {
+	if seeker, ok := file.(io.Seeker); ok && p.bar != nil {
+		if done, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			_ = p.bar.Set64(done)
+		}
+	}
+}
+
 func (p progress) describe(doing string) {
 	if p.bar != nil {
 		p.bar.Describe(doing)

@@ -1,12 +1,7 @@
 package cmd
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +11,7 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/payloads"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
@@ -159,11 +155,11 @@ func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request,
 	if j.url, err = j.endpoint(args); err != nil {
 		return nil, err
 	}
-	payloads, err := j.payloads(ctx)
+	bodies, err := j.bodies(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return j.requests(payloads)
+	return j.requests(bodies)
 }
 
 // sendJob is one run of send.
@@ -191,13 +187,13 @@ func (o sendOptions) senderOptions() (sender.Options, error) {
 	}, err
 }
 
-// payloads returns what is to be delivered, and refuses it whole when a part
+// bodies returns what is to be delivered, and refuses it whole when a part
 // of it is invalid.
-func (j *sendJob) payloads(ctx context.Context) ([][]byte, error) {
+func (j *sendJob) bodies(ctx context.Context) ([][]byte, error) {
 	if j.opts.file != "" {
-		return j.filePayloads(ctx)
+		return j.fileBodies(ctx)
 	}
-	var payloads [][]byte
+	var bodies [][]byte
 	for event := range strings.SplitSeq(j.opts.event, ",") {
 		flags := j.opts.payloadFlags
 		flags.event = strings.TrimSpace(event)
@@ -205,74 +201,12 @@ func (j *sendJob) payloads(ctx context.Context) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := j.judge("sample", input{text: payload}); err != nil {
+		if err := j.judge("sample", payloads.Payload{Text: payload}); err != nil {
 			return nil, err
 		}
-		payloads = append(payloads, payload)
+		bodies = append(bodies, payload)
 	}
-	return payloads, nil
-}
-
-func (j *sendJob) filePayloads(ctx context.Context) ([][]byte, error) {
-	file, err := j.open(ctx, j.opts.file)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // only read
-	var whole bytes.Buffer
-	var payloads [][]byte
-	isHTTP := false
-	err = inputReader{limit: j.validator.MaxBody(), each: func(in input) error {
-		if in.isHTTP {
-			isHTTP = true
-			if in, err = bodyOf(in); err != nil {
-				return usagef("%s: %w", fileName(j.opts.file), err)
-			}
-		}
-		payload, err := j.edited(bytes.Clone(in.text))
-		if err != nil {
-			return err
-		}
-		in.text = payload
-		payloads = append(payloads, payload)
-		return j.judge(fileName(j.opts.file), in)
-	}}.read(io.TeeReader(file, &whole))
-	if ctx.Err() != nil {
-		return nil, errInterrupted
-	}
-	if err != nil {
-		return nil, inFile(err)
-	}
-	if len(payloads) == 1 && !isHTTP && !j.opts.fresh && len(j.opts.edits) == 0 {
-		payloads[0] = whole.Bytes() // white space around the payload included
-	}
-	return payloads, nil
-}
-
-// bodyOf cuts a raw request down to its body.
-func bodyOf(in input) (input, error) {
-	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(in.text)))
-	if err != nil {
-		return in, fmt.Errorf("malformed HTTP request: %w", err)
-	}
-	head := validate.BodyOffset(in.text)
-	in.line += bytes.Count(in.text[:head], []byte("\n"))
-	in.offset += head
-	in.text = in.text[head:]
-	if n := request.ContentLength; n < int64(len(in.text)) && request.Header.Get("Content-Length") != "" {
-		in.text = in.text[:n]
-	}
-	return in, nil
-}
-
-// inFile words an error of reading; errors of our own have their words.
-func inFile(err error) error {
-	var usage usageError
-	var judged judgedError
-	if errors.As(err, &usage) || errors.As(err, &judged) {
-		return err
-	}
-	return readError(err)
+	return bodies, nil
 }
 
 func (j *sendJob) edited(payload []byte) ([]byte, error) {
@@ -286,30 +220,30 @@ func (j *sendJob) edited(payload []byte) ([]byte, error) {
 }
 
 // judge refuses an invalid payload and reports what is wrong with it.
-func (j *sendJob) judge(name string, in input) error {
+func (j *sendJob) judge(name string, p payloads.Payload) error {
 	if j.opts.noValidate {
 		return nil
 	}
-	findings := j.validator.Payload(in.text)
+	findings := p.Findings(j.validator)
 	if validate.Valid(findings) {
 		return nil
 	}
 	for _, f := range findings {
-		if err := j.reporter.Finding(name, in.place(f)); err != nil {
+		if err := j.reporter.Finding(name, f); err != nil {
 			return err
 		}
 	}
 	return judgedf("the payload is invalid and was not sent: mend it, or pass --no-validate")
 }
 
-func (j *sendJob) requests(payloads [][]byte) ([]sender.Request, error) {
+func (j *sendJob) requests(bodies [][]byte) ([]sender.Request, error) {
 	headers, err := parseHeaders(j.opts.headers)
 	if err != nil {
 		return nil, err
 	}
 	var requests []sender.Request
-	for _, payload := range payloads {
-		request := sender.NewRequest(j.url, payload)
+	for _, body := range bodies {
+		request := sender.NewRequest(j.url, body)
 		for _, h := range headers {
 			request = request.WithoutHeader(h.Name)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/pkg/payloads"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
@@ -90,9 +91,9 @@ func newValidateCommand(a *app) *cobra.Command {
 documented contract.
 
 A file holds one payload, a payload a line (NDJSON), or a raw HTTP request; its
-content tells. In a directory, files that end in .json, .ndjson, .jsonl or .http
-are judged, those in its directories too. The exit status is 1 when an error was
-found.
+content tells. Files compressed with gzip are read too. In a directory, files
+that end in .json, .ndjson, .jsonl or .http, or one of them and .gz, are judged,
+those in its directories too. The exit status is 1 when an error was found.
 
 Lines are judged on all cores and reported in their order, as they come; a file
 may be larger than memory. Ctrl-C ends with the summary so far.`,
@@ -153,8 +154,6 @@ type judge struct {
 	counts            [validate.Error + 1]int // findings by severity
 }
 
-var payloadEndings = []string{".json", ".ndjson", ".jsonl", ".http"}
-
 // path judges a file, or all payloads in a directory.
 func (j *judge) path(ctx context.Context, name string) error {
 	info, err := os.Stat(name)
@@ -162,18 +161,23 @@ func (j *judge) path(ctx context.Context, name string) error {
 		return j.file(ctx, name)
 	}
 	found := false
-	err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return readError(err)
-		case entry.IsDir() || !slices.Contains(payloadEndings, strings.ToLower(filepath.Ext(path))):
+	err = payloads.Walk(os.DirFS(name), func(file string, mode fs.FileMode) error {
+		path := filepath.Join(name, filepath.FromSlash(file))
+		if !mode.IsRegular() && mode.Type() != fs.ModeSymlink {
+			j.note("validate: passing over %s: not a regular file", report.Escape(path))
 			return nil
 		}
 		found = true
 		return j.file(ctx, path)
 	})
+	var unread payloads.ReadError
+	var within *fs.PathError
+	if errors.As(err, &unread) && errors.As(err, &within) {
+		within.Path = filepath.Join(name, within.Path)
+		return readError(within)
+	}
 	if err == nil && !found {
-		return fmt.Errorf("no payloads in %s: want files that end in %s", name, strings.Join(payloadEndings, ", "))
+		return fmt.Errorf("no payloads in %s: want files that end in %s", name, strings.Join(payloads.Extensions(), ", "))
 	}
 	return err
 }
@@ -186,53 +190,28 @@ func (j *judge) file(ctx context.Context, name string) error {
 	defer file.Close() //nolint:errcheck // only read
 	start, before := j.now(), j.payloads
 	progress := j.byteProgress("judging", file)
-	say := func(v verdict) error {
-		if len(v.findings) > 0 {
+	err = payloads.Judge(ctx, file, j.validator, func(v payloads.Verdict) error {
+		if len(v.Findings) > 0 {
 			progress.clear()
 		}
-		defer progress.set(v.offset)
-		if err := j.say(fileName(name), v); err != nil {
-			return sayError{err}
-		}
-		return ctx.Err()
-	}
-	err = inputReader{
-		limit: j.validator.MaxBody(),
-		each:  func(in input) error { return say(j.judge(in)) },
-		lines: func(lines *lineReader) error { return judgeLines(ctx, j.validator, lines, say) },
-	}.read(file)
+		defer progress.follow(file)
+		return j.say(fileName(name), v)
+	})
 	progress.end()
-	var said sayError
 	switch {
-	case errors.As(err, &said):
-		return said.error
 	case err == nil:
 		return j.reporter.File(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
-	case ctx.Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return errInterrupted
 	default:
-		return readError(err)
+		return inputError(name, err)
 	}
 }
 
-// sayError tells that results cannot be written from that a file cannot be
-// read.
-type sayError struct{ error }
-
-func (j *judge) judge(in input) verdict {
-	judge := j.validator.Payload
-	if in.isHTTP {
-		judge = j.validator.HTTP
-	}
-	v := verdict{offset: in.offset + len(in.text)}
-	v.add(judge(in.text), in)
-	return v
-}
-
-func (j *judge) say(name string, v verdict) error {
-	j.payloads += v.payloads
-	j.invalid += v.invalid
-	for _, f := range v.findings {
+func (j *judge) say(name string, v payloads.Verdict) error {
+	j.payloads += v.Payloads
+	j.invalid += v.Invalid
+	for _, f := range v.Findings {
 		j.counts[f.Severity]++
 		if j.quiet && f.Severity < validate.Error {
 			continue
@@ -242,13 +221,6 @@ func (j *judge) say(name string, v verdict) error {
 		}
 	}
 	return j.flush()
-}
-
-// place moves a finding from its payload to the file.
-func (in input) place(f validate.Finding) validate.Finding {
-	f.Line += in.line
-	f.Offset += in.offset
-	return f
 }
 
 func (j *judge) end() error {

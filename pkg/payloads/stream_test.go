@@ -1,7 +1,6 @@
-package cmd
+package payloads
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -34,23 +33,21 @@ func newValidator(t testing.TB, maxBody int) *validate.Validator {
 func judged(t *testing.T, v *validate.Validator, r io.Reader, streaming bool) []string {
 	t.Helper()
 	var got []string
-	say := func(v verdict) {
-		for _, f := range v.findings {
+	say := func(v Verdict) {
+		for _, f := range v.Findings {
 			got = append(got, fmt.Sprintf("%d:%d %d %s", f.Line, f.Column, f.Offset, f.Rule))
 		}
 	}
-	reader := inputReader{limit: v.MaxBody(), each: func(in input) error {
-		one := verdict{}
-		one.add(v.Payload(in.text), in)
-		say(one)
-		return nil
-	}}
-	if streaming {
-		reader.lines = func(lines *lineReader) error {
-			return judgeLines(t.Context(), v, lines, func(v verdict) error { say(v); return nil })
-		}
+	judge := func() error {
+		return Read(t.Context(), r, Options{Limit: v.MaxBody()}, func(p Payload) error {
+			say(Verdict{Findings: p.Findings(v)})
+			return nil
+		})
 	}
-	if err := reader.read(r); err != nil {
+	if streaming {
+		judge = func() error { return Judge(t.Context(), r, v, func(v Verdict) error { say(v); return nil }) }
+	}
+	if err := judge(); err != nil {
 		t.Fatal(err)
 	}
 	return got
@@ -131,9 +128,9 @@ func TestStreamReadsNoFurtherThanItMust(t *testing.T) {
 	source := &endless{lines: []byte("{}\n")}
 	enough := errors.New("enough")
 	said := 0
-	err := judgeLines(t.Context(), newValidator(t, 0), &lineReader{r: bufio.NewReader(source)}, func(v verdict) error {
-		if len(v.findings) > maxFindings+10 {
-			t.Errorf("%d findings wait at once", len(v.findings))
+	err := Judge(t.Context(), source, newValidator(t, 0), func(v Verdict) error {
+		if len(v.Findings) > maxFindings+10 {
+			t.Errorf("%d findings wait at once", len(v.Findings))
 		}
 		if said++; said == 100 {
 			return enough
@@ -150,7 +147,7 @@ func TestStreamReadsNoFurtherThanItMust(t *testing.T) {
 
 func TestStreamEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := judgeLines(ctx, newValidator(t, 0), &lineReader{r: bufio.NewReader(&endless{lines: []byte("{}\n")})}, func(verdict) error {
+	err := Judge(ctx, &endless{lines: []byte("{}\n")}, newValidator(t, 0), func(Verdict) error {
 		cancel()
 		return nil
 	})
@@ -162,8 +159,8 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 func TestStreamSaysWhatItReadBeforeAnError(t *testing.T) {
 	broken := errors.New("broken")
 	payloads := 0
-	err := judgeLines(t.Context(), newValidator(t, 0), &lineReader{r: bufio.NewReader(io.MultiReader(strings.NewReader("{}\n{}\n{"), iotest.ErrReader(broken)))}, func(v verdict) error {
-		payloads += v.payloads
+	err := Judge(t.Context(), io.MultiReader(strings.NewReader("{}\n{}\n{"), iotest.ErrReader(broken)), newValidator(t, 0), func(v Verdict) error {
+		payloads += v.Payloads
 		return nil
 	})
 	if !errors.Is(err, broken) || payloads != 2 {
@@ -191,8 +188,8 @@ func BenchmarkStream(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			payloads := 0
-			err := judgeLines(b.Context(), v, &lineReader{r: bufio.NewReader(bytes.NewReader(text.Bytes()))}, func(v verdict) error {
-				payloads += v.payloads
+			err := Judge(b.Context(), bytes.NewReader(text.Bytes()), v, func(v Verdict) error {
+				payloads += v.Payloads
 				return nil
 			})
 			if err != nil {
@@ -206,11 +203,11 @@ func BenchmarkStream(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			payloads := 0
-			err := inputReader{limit: v.MaxBody(), each: func(in input) error {
-				v.Payload(in.text)
+			err := Read(b.Context(), bytes.NewReader(text.Bytes()), Options{Limit: v.MaxBody()}, func(p Payload) error {
+				p.Findings(v)
 				payloads++
 				return nil
-			}}.read(bytes.NewReader(text.Bytes()))
+			})
 			if err != nil {
 				b.Fatal(err)
 			}

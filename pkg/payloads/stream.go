@@ -1,4 +1,4 @@
-package cmd
+package payloads
 
 import (
 	"bytes"
@@ -24,20 +24,13 @@ type block struct {
 	text         []byte
 	line, offset int  // lines and bytes before it in the file
 	cut          bool // text is the beginning of a line that is too long
-	verdicts     chan verdict
-}
-
-// verdict is what there is to say of payloads that follow one another.
-type verdict struct {
-	payloads, invalid int
-	findings          []validate.Finding // with their places in the file
-	offset            int                // bytes of the file up to here
+	verdicts     chan Verdict
 }
 
 // judgeLines judges a payload a line on all cores, and calls each for the
 // verdicts in the order of the file. It reads ahead, but holds only a few
 // blocks at a time, however long the file is and whatever is found in it.
-func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineReader, each func(verdict) error) error {
+func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineReader, each func(Verdict) error) error {
 	workers := runtime.GOMAXPROCS(0)
 	blocks := 2*workers + 1
 	free, ordered, work := make(chan *block, blocks), make(chan *block, blocks), make(chan *block, blocks)
@@ -45,11 +38,16 @@ func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineR
 		free <- new(block)
 	}
 	var readErr error // does not end what was read before
+	outer := ctx
 	group, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, lines.stop)() // or an error of each would wait for more to read
 	group.Go(func() error {
 		defer close(ordered)
 		defer close(work)
-		reader := blockReader{r: lines.r, line: lines.line, offset: lines.offset, limit: validator.MaxBody() + len("\r\n")}
+		reader := blockReader{
+			r: lines.r, limit: validator.MaxBody() + len("\r\n"),
+			line: lines.line, offset: lines.offset, skipping: lines.unread,
+		}
 		for {
 			b, err := receive(ctx, free)
 			if err == nil {
@@ -59,7 +57,7 @@ func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineR
 				readErr = err
 				return nil
 			}
-			b.verdicts = make(chan verdict, 1)
+			b.verdicts = make(chan Verdict, 1)
 			ordered <- b // there is room for all
 			work <- b
 		}
@@ -92,10 +90,14 @@ func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineR
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil || errors.Is(readErr, io.EOF) {
+	switch err := group.Wait(); {
+	case err != nil, errors.Is(readErr, io.EOF):
 		return err
+	case outer.Err() != nil:
+		return outer.Err()
+	default:
+		return readErr
 	}
-	return readErr
 }
 
 // receive waits for a value until the context ends; a channel that was closed
@@ -116,44 +118,41 @@ func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
 // early, and wait there for their turn, so that findings do not pile up.
 func (b *block) judge(ctx context.Context, validator *validate.Validator) error {
 	defer close(b.verdicts)
-	in := input{line: b.line, offset: b.offset}
-	v := verdict{}
+	p := Payload{Line: b.line, Offset: b.offset}
+	v := Verdict{}
 	for rest := b.text; len(rest) > 0 && ctx.Err() == nil; {
 		line := rest
 		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
 			line = rest[:end+1]
 		}
 		rest = rest[len(line):]
-		in.text = line
+		p.Text = line
 		if !b.cut {
-			in.text = trimLine(line)
+			p.Text = trimLine(line)
 		}
 		if !isBlank(line) {
-			v.add(validator.Payload(in.text), in)
+			v.add(p.Findings(validator))
 		}
-		in.line++
-		in.offset += len(line)
-		if len(v.findings) < maxFindings && len(rest) > 0 {
+		p.Line++
+		p.Offset += len(line)
+		if len(v.Findings) < maxFindings && len(rest) > 0 {
 			continue
 		}
-		v.offset = in.offset
 		select {
 		case b.verdicts <- v:
 		case <-ctx.Done():
 		}
-		v = verdict{}
+		v = Verdict{}
 	}
 	return ctx.Err()
 }
 
-func (v *verdict) add(findings []validate.Finding, in input) {
-	v.payloads++
+func (v *Verdict) add(findings []validate.Finding) {
+	v.Payloads++
 	if !validate.Valid(findings) {
-		v.invalid++
+		v.Invalid++
 	}
-	for _, f := range findings {
-		v.findings = append(v.findings, in.place(f))
-	}
+	v.Findings = append(v.Findings, findings...)
 }
 
 // blockReader cuts what it reads into blocks. It waits for no more than it
@@ -168,10 +167,15 @@ type blockReader struct {
 
 // next reads the next block into b. It returns io.EOF when there is none.
 func (r *blockReader) next(b *block) error {
-	for r.skipping {
-		if err := r.skip(b); err != nil {
+	for skipped := 0; r.skipping; {
+		if skipped > maxSkipped {
+			return errNoEnd(r.line)
+		}
+		n, err := r.skip(b)
+		if err != nil {
 			return err
 		}
+		skipped += n
 	}
 	b.text = append(b.text[:0], r.rest...)
 	b.line, b.offset, b.cut = r.line, r.offset, false
@@ -208,18 +212,18 @@ func (r *blockReader) more(b *block) (read []byte, err error) {
 	return b.text[start:], err
 }
 
-// skip passes over the rest of a line that was too long.
-func (r *blockReader) skip(b *block) error {
+// skip passes over a piece of the rest of a line that was too long.
+func (r *blockReader) skip(b *block) (n int, err error) {
 	b.text = b.text[:0]
 	read, err := r.more(b)
 	end := bytes.IndexByte(read, '\n') + 1
 	if end == 0 {
 		r.offset += len(read)
-		return err
+		return len(read), err
 	}
 	r.rest = append(r.rest[:0], read[end:]...)
 	r.skipping = false
 	r.line++
 	r.offset += end
-	return nil
+	return end, nil
 }
