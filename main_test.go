@@ -617,3 +617,47 @@ func killRound(t *testing.T, file string, listeners int, k *kept) {
 		_ = cmd.Wait() // killed
 	}
 }
+
+// The action's script installs what it is told to, and its problem matcher
+// reads what validate prints.
+func TestSetupActionInstallsAndMatches(t *testing.T) {
+	if runtime.GOOS == "windows" || !has("bash") {
+		t.Skip("no bash to run the action's script with")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"PATH", "OUTPUT"} {
+		t.Setenv("GITHUB_"+name, filepath.Join(dir, name))
+	}
+	t.Setenv("RUNNER_TEMP", dir)
+	t.Setenv("RUNNER_OS", "Linux")
+	t.Setenv("RUNNER_ARCH", "X64")
+	t.Setenv("VERSION", "source")
+	if out, err := exec.Command(".github/actions/setup/install.sh").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	added, err := os.ReadFile(filepath.Join(dir, "PATH"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(dir, "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"version":2}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(filepath.Join(strings.TrimSpace(string(added)), "owoxhook"), "validate", bad).Output() // it is invalid
+	text, err := os.ReadFile(".github/actions/setup/matcher.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var matcher struct {
+		ProblemMatcher []struct{ Pattern []struct{ Regexp string } }
+	}
+	if err := json.Unmarshal(text, &matcher); err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile("(?m)" + matcher.ProblemMatcher[0].Pattern[0].Regexp)
+	found := pattern.FindAllStringSubmatch(string(out), -1)
+	want := []string{bad, "1", "12", "error", "version is a number, want a string", "member-type"}
+	if !slices.ContainsFunc(found, func(groups []string) bool { return slices.Equal(groups[1:], want) }) {
+		t.Errorf("matched %q in\n%s", found, out)
+	}
+}
