@@ -45,7 +45,7 @@ func ExampleRead() {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer file.Close() //nolint:errcheck // only read
 		return payloads.Read(context.Background(), file, payloads.Options{Limit: 1 << 20}, func(p payloads.Payload) error {
 			fmt.Printf("%s:%d: %d bytes\n", name, p.Line+1, len(p.Text))
 			return nil

@@ -131,14 +131,16 @@ func Extensions() []string { return []string{".json", ".ndjson", ".jsonl", ".htt
 // Walk calls each for the files in a directory and its directories whose names
 // have one of the [Extensions], or one with .gz behind it, in lexical order.
 // The mode is that of the file that a symbolic link leads to. Reading from one
-// that is not regular, such as a named pipe, may take for ever. Walk returns the first
-// error of each as it is, and a [ReadError] when a directory cannot be read.
+// that is not regular, such as a named pipe, may take for ever.
+//
+// Walk returns the first error of each as it is, and a [ReadError] when a
+// directory cannot be read.
 func Walk(fsys fs.FS, each func(name string, mode fs.FileMode) error) error {
 	return fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		extension := path.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
 		if err != nil {
 			return ReadError{err}
 		}
+		extension := path.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
 		if entry.IsDir() || !slices.Contains(Extensions(), extension) {
 			return nil
 		}
