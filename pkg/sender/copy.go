@@ -30,10 +30,19 @@ type place struct{ start, end int }
 
 const uuidLength = 36
 
+const idempotencyKey = "Idempotency-Key"
+
+// newLoadCopy makes one. An idempotency key without a value is not sent, but
+// lets net/http send a request once more, over a new connection, when the
+// endpoint closes a used one instead of answering: a load uses connections again
+// so soon that it meets those of an endpoint that closes after each answer.
 func newLoadCopy(ctx context.Context, r Request) (loadCopy, error) {
 	request, err := r.http(ctx, r.URL)
 	if err != nil {
 		return loadCopy{}, err
+	}
+	if _, set := request.Header[idempotencyKey]; !set {
+		request.Header[idempotencyKey] = nil
 	}
 	c := loadCopy{
 		origin: r, request: request,

@@ -30,8 +30,8 @@ func (s *Sender) explain(r Request, got answer, err error) *delivery.Failure {
 		return nil
 	}
 	status := fmt.Sprintf("status %d %s", got.status, http.StatusText(got.status))
-	switch {
-	case got.status/100 == 3:
+	switch got.status / 100 {
+	case 3:
 		return &delivery.Failure{Kind: delivery.Redirected, Error: status + to(got), Hint: "the documentation promises nothing but 2xx: use the final URL, or pass --follow-redirects to rehearse what OWOX does"}
 	default:
 		return &delivery.Failure{Kind: delivery.BadStatus, Error: status, Hint: statusHint(got)}

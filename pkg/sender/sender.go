@@ -66,15 +66,8 @@ func (r Request) HasHeader(name string) bool {
 	return slices.ContainsFunc(r.Headers, func(h owox.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
-const idempotencyKey = "Idempotency-Key"
-
 // http makes the request. Header names keep their spelling: net/http writes
 // the keys of the map as they are.
-//
-// An idempotency key without a value is not sent, but tells net/http that it may
-// send the request again: it does when the server closes a connection that was
-// used before instead of answering, as one that closes after each answer does.
-// Events have ids, so endpoints can tell.
 func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), target.String(), bytes.NewReader(r.Body))
 	if err != nil {
@@ -93,9 +86,6 @@ func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, erro
 	}
 	if !r.HasHeader("Accept-Encoding") {
 		request.Header["Accept-Encoding"] = nil
-	}
-	if _, set := request.Header[idempotencyKey]; !set {
-		request.Header[idempotencyKey] = nil
 	}
 	return request, nil
 }

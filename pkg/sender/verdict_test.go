@@ -87,8 +87,7 @@ const (
 	chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 
-// An answer means the same for a delivery over a new connection, for one over a
-// connection that was used before, and for one of a load.
+// An answer means the same for a single delivery and for one of a load.
 func TestLoadAndDeliveryAgreeAboutAnswers(t *testing.T) {
 	const endless = 1 << 30
 	tests := []struct {
@@ -135,11 +134,9 @@ func TestLoadAndDeliveryAgreeAboutAnswers(t *testing.T) {
 			}
 			s := sender.New(sender.Options{Timeout: timeout})
 			defer s.Close()
-			for range 2 {
-				got := s.Deliver(t.Context(), request, nil).Last()
-				if kind := kindOf(got.Failure); got.Status != tt.status || kind != tt.kind {
-					t.Errorf("delivery: status %d, %+v, want %d, %q", got.Status, got.Failure, tt.status, tt.kind)
-				}
+			single := s.Deliver(t.Context(), request, nil).Last()
+			if kind := kindOf(single.Failure); single.Status != tt.status || kind != tt.kind {
+				t.Errorf("delivery: status %d, %+v, want %d, %q", single.Status, single.Failure, tt.status, tt.kind)
 			}
 			got, err := s.Load(t.Context(), sender.Load{Requests: []sender.Request{request}, Count: count, Concurrency: 4, NewID: uuid.New})
 			statuses, kinds := map[int]int{}, map[delivery.FailureKind]int{}
@@ -157,26 +154,22 @@ func TestLoadAndDeliveryAgreeAboutAnswers(t *testing.T) {
 	}
 }
 
-// An endpoint that closes a connection between two requests cuts off the one
-// that is on its way: it goes out again, once, over a new connection.
-func TestClosedConnectionIsReplaced(t *testing.T) {
-	var requests, answered atomic.Int64
+// What is on its way when the endpoint closes a used connection goes out again,
+// once, over a new one, with the same id.
+func TestClosedConnectionOfALoadIsReplaced(t *testing.T) {
+	var requests, made atomic.Int64
 	request := requestTo(t, serveRaw(t, func(conn net.Conn) error {
-		if requests.Add(1); answered.CompareAndSwap(0, 1) {
-			return says(empty)(conn)
-		}
-		if answered.CompareAndSwap(1, 2) {
+		if requests.Add(1) == 2 {
 			return net.ErrClosed
 		}
-		return hangsUp(empty)(conn)
+		return says(empty)(conn)
 	}))
-	s := sender.New(sender.Options{})
-	defer s.Close()
-	for n, want := range []int64{1, 3} {
-		got := s.Deliver(t.Context(), request, nil).Last()
-		if !got.OK() || requests.Load() != want {
-			t.Errorf("delivery %d: %+v, %d requests so far, want a success and %d", n+1, got.Failure, requests.Load(), want)
-		}
+	got := load(t, sender.Load{
+		Requests: []sender.Request{request}, Count: 2,
+		NewID: func() uuid.UUID { made.Add(1); return uuid.New() },
+	}, sender.Options{})
+	if got.Deliveries != 2 || got.Failed != 0 || requests.Load() != 3 || made.Load() != 2 {
+		t.Errorf("%d of %d failed, %d requests with %d ids, want 0 of 2, 3 with 2", got.Failed, got.Deliveries, requests.Load(), made.Load())
 	}
 }
 
