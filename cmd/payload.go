@@ -30,7 +30,7 @@ type edit struct {
 
 func (p *payloadFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&p.event, "event", eventNames()[0], "event type: failed, successful, or a full `NAME`")
+	flags.StringVar(&p.event, "event", eventNames()[0], "event type: "+strings.Join(eventNames(), ", ")+", or a full `NAME`")
 	flags.BoolVar(&p.test, "test", false, "make exactly what the Test button sends")
 	flags.Var(&editFlag{edits: &p.edits}, "set", "set a member: "+owox.PathRunID+"=r1; a value that is not JSON is a string")
 	flags.Var(&editFlag{edits: &p.edits, unset: true}, "unset", "remove a member")

@@ -81,7 +81,7 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	opts.loadFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
-	flags.Lookup("event").Usage = "event types to deliver: failed, successful, full `NAMES`, with commas between them"
+	flags.Lookup("event").Usage = "event types to deliver: " + strings.Join(eventNames(), ", ") + ", full `NAMES`, with commas between them"
 	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
 	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")

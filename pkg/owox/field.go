@@ -103,7 +103,7 @@ var fields = []Field{
 	{
 		Path: PathTimestamp, Type: String, Format: Timestamp, Presence: Required,
 		Doc:  "ISO 8601 timestamp of when the event was generated.",
-		Seen: "Always UTC with milliseconds and Z.",
+		Seen: "The moment of sending, which can be a day after the run. Always UTC with milliseconds and Z.",
 		vary: func(s Sample) string { return quoteTime(s.Now) },
 	},
 	{
@@ -161,16 +161,16 @@ var fields = []Field{
 		example: `"run-xyz789"`, test: `"test-run-id"`,
 	},
 	{
-		Path: PathRunType, Type: String, Presence: Observed,
-		Doc:  "Not documented.",
-		Seen: "What kind of run it was, such as CONNECTOR or GOOGLE_SHEETS_EXPORT; new values appear over time.",
-		test: `"CONNECTOR"`,
-	},
-	{
 		Path: PathRunStatus, Type: String, Presence: Shown,
 		Doc:      "Status of the run: it goes with the event.",
 		Seen:     "A run that was restricted is reported as a failed one.",
 		constant: func(e Event) string { return strconv.Quote(e.Status) },
+	},
+	{
+		Path: PathRunType, Type: String, Presence: Observed,
+		Doc:  "Not documented.",
+		Seen: "What kind of run it was, such as CONNECTOR or GOOGLE_SHEETS_EXPORT; new values appear over time.",
+		test: `"CONNECTOR"`,
 	},
 	{
 		Path: PathStartedAt, Type: String, Format: Timestamp, Presence: Shown,

@@ -41,12 +41,12 @@ func TestTestSamplesAreWhatTheButtonSends(t *testing.T) {
 		owox.RunFailed: `{"id":"00000000-0000-0000-0000-000000000000","version":"1","event":"owox.data-marts.webhook.data_mart.run.failed",` +
 			`"timestamp":"2026-03-04T05:06:07.008Z","isTest":true,"data":{"projectId":"my-project-id","projectTitle":"Test Project",` +
 			`"dataMart":{"id":"test-data-mart-id","title":"Test Data Mart","url":"https://app.owox.com/ui/my-project-id/data-marts/test-data-mart-id"},` +
-			`"run":{"id":"test-run-id","type":"CONNECTOR","status":"FAILED","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
+			`"run":{"id":"test-run-id","status":"FAILED","type":"CONNECTOR","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
 			`"errors":["Test error: connection timeout"]}}}`,
 		owox.RunSuccessful: `{"id":"00000000-0000-0000-0000-000000000000","version":"1","event":"owox.data-marts.webhook.data_mart.run.successful",` +
 			`"timestamp":"2026-03-04T05:06:07.008Z","isTest":true,"data":{"projectId":"my-project-id","projectTitle":"Test Project",` +
 			`"dataMart":{"id":"test-data-mart-id","title":"Test Data Mart","url":"https://app.owox.com/ui/my-project-id/data-marts/test-data-mart-id"},` +
-			`"run":{"id":"test-run-id","type":"CONNECTOR","status":"SUCCESSFUL","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
+			`"run":{"id":"test-run-id","status":"SUCCESSFUL","type":"CONNECTOR","startedAt":"2026-03-04T05:06:07.008Z","finishedAt":"2026-03-04T05:06:07.008Z",` +
 			`"durationMs":12345,"rowsProcessed":1000}}}`,
 	}
 	for event, payload := range want {
@@ -269,12 +269,29 @@ func TestFieldTableIsComplete(t *testing.T) {
 		if f.Doc == "" || f.Type == "" || f.Presence == "" {
 			t.Errorf("%s lacks a type, a presence or a sentence: %+v", f.Path, f)
 		}
+		if f.Format != "" && f.Format.Doc() == "" {
+			t.Errorf("%s has the format %q, which the table formats lacks: add a row to format.go", f.Path, f.Format)
+		}
 		if parent, _, nested := cutLast(f.Path); nested && !seen[parent] {
 			t.Errorf("%s comes before its object", f.Path)
 		}
 	}
 	if got := reflect.TypeFor[owox.Payload]().NumField(); got != len(owox.Shape().Members) {
 		t.Errorf("Payload has %d fields, the envelope %d members", got, len(owox.Shape().Members))
+	}
+}
+
+// The last part of an event type names it on the command line and in schemas.
+func TestEventTypesHaveNamesOfTheirOwn(t *testing.T) {
+	named := map[string]owox.EventType{}
+	for _, e := range owox.Events() {
+		if other, taken := named[e.Type.Name()]; taken {
+			t.Errorf("%s and %s both end in %q: let EventType.Name return more of the type, so that each event has a name of its own", other, e.Type, e.Type.Name())
+		}
+		named[e.Type.Name()] = e.Type
+		if e.Status == "" || e.Doc == "" {
+			t.Errorf("%s lacks a status or a sentence: %+v", e.Type, e)
+		}
 	}
 }
 

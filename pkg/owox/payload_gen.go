@@ -32,8 +32,8 @@ type DataMart struct {
 // Run is the object data.run of a payload.
 type Run struct {
 	ID            string    `json:"id,omitzero"`            // ID of the run.
-	Type          string    `json:"type,omitzero"`          // Not documented.
 	Status        string    `json:"status,omitzero"`        // Status of the run: it goes with the event.
+	Type          string    `json:"type,omitzero"`          // Not documented.
 	StartedAt     time.Time `json:"startedAt,omitzero"`     // When the run started.
 	FinishedAt    time.Time `json:"finishedAt,omitzero"`    // When the run finished.
 	Errors        []string  `json:"errors,omitzero"`        // The error messages of a failed run.

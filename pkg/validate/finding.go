@@ -59,13 +59,23 @@ type Finding struct {
 	Line   int `json:"line,omitzero"`
 	Column int `json:"column,omitzero"`
 	Offset int `json:"offset"`
+	// Length is how many bytes the value, member name or header line at Offset
+	// has; 0 where the place is a point.
+	Length int `json:"length,omitzero"`
 	// Path leads to the member, with dots between names and indexes, such as
 	// "data.run.errors.0", or is the name of a header. It is empty for the
 	// payload as a whole.
 	Path     string   `json:"path"`
 	Rule     string   `json:"rule"` // the id of the rule, see Rules
 	Severity Severity `json:"severity"`
-	Message  string   `json:"message"`
+	// Message is the finding in a sentence, made of the other members.
+	Message string `json:"message"`
+	// Want is what was expected, and Got what was found instead: a JSON value
+	// as it stands in the payload, a header's value in quotes, or words such
+	// as "a string". Long values are cut. Either is empty where it has nothing
+	// to add.
+	Want string `json:"want,omitzero"`
+	Got  string `json:"got,omitzero"`
 }
 
 // Valid reports whether there is no finding of severity [Error].
@@ -73,12 +83,23 @@ func Valid(findings []Finding) bool {
 	return !slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == Error })
 }
 
-// locate sorts findings by offset and fills in lines and columns of text.
-func locate(findings []Finding, text []byte) []Finding {
+// add appends a finding, without its words, unless its rule is off.
+func (v *Validator) add(findings []Finding, f Finding) []Finding {
+	f.Severity = v.rows[f.Rule].Severity
+	if f.Severity == Off {
+		return findings
+	}
+	return append(findings, f)
+}
+
+// finish sorts findings by offset and fills in their words, and their lines
+// and columns of text.
+func (v *Validator) finish(findings []Finding, text []byte) []Finding {
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Offset, b.Offset) })
 	line, start, at := 1, 0, 0
 	for i := range findings {
 		f := &findings[i]
+		f.Message = v.rows[f.Rule].words(*f)
 		if f.Offset < 0 {
 			continue
 		}

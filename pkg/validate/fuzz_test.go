@@ -22,6 +22,9 @@ func checkPlaces(t *testing.T, findings []validate.Finding, text []byte) {
 			t.Errorf("finding at offset %d of %d after one at %d: %+v", f.Offset, len(text), last, f)
 		}
 		last = f.Offset
+		if end := max(f.Offset, 0) + f.Length; f.Length < 0 || end > len(text) {
+			t.Errorf("finding of %d bytes ends at %d of %d: %+v", f.Length, end, len(text), f)
+		}
 		if f.Offset < 0 {
 			continue
 		}

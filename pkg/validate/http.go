@@ -3,10 +3,12 @@ package validate
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -24,14 +26,14 @@ func IsHTTP(text []byte) bool { return requestLine().Match(text) }
 func (v *Validator) HTTP(raw []byte) []Finding {
 	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
-		return locate(v.add(nil, HTTPSyntax, "", 0, "malformed HTTP request: %v", err), raw)
+		return v.finish(v.add(nil, Finding{Rule: HTTPSyntax, Got: "malformed HTTP request: " + err.Error()}), raw)
 	}
 	headers, start := headOf(raw)
 	body := raw[start:]
 	var findings []Finding
 	if slices.Contains(request.TransferEncoding, "chunked") {
 		if body, err = io.ReadAll(request.Body); err != nil {
-			findings = v.add(nil, HTTPSyntax, "", start, "malformed chunked body: %v", err)
+			findings = v.add(nil, Finding{Rule: HTTPSyntax, Offset: start, Got: "malformed chunked body: " + err.Error()})
 		}
 	} else if length := request.ContentLength; request.Header.Get("Content-Length") != "" {
 		body, findings = v.declared(body, length, start)
@@ -39,29 +41,32 @@ func (v *Validator) HTTP(raw []byte) []Finding {
 	for _, f := range v.request(request.Method, request.Header, body, nil) {
 		switch {
 		case f.Offset < 0:
-			f.Offset = headers[http.CanonicalHeaderKey(f.Path)]
+			line := headers[http.CanonicalHeaderKey(f.Path)]
+			f.Offset, f.Length = line.start, line.end-line.start
 		case len(request.TransferEncoding) > 0:
-			f.Offset = start
+			f.Offset, f.Length = start, 0
 		default:
 			f.Offset += start
 		}
 		findings = append(findings, f)
 	}
-	return locate(findings, raw)
+	return v.finish(findings, raw)
 }
 
 // declared cuts the body to its Content-Length. An editor's newline behind the
 // body is no finding.
 func (v *Validator) declared(body []byte, length int64, start int) ([]byte, []Finding) {
 	if length > int64(len(body)) {
-		return body, v.add(nil, HTTPSyntax, "Content-Length", start+len(body),
-			"the body ends after %d bytes, but Content-Length is %d", len(body), length)
+		return body, v.lengthFinding(start+len(body), length, fmt.Sprintf("the body ends after %d bytes", len(body)))
 	}
 	if rest := body[length:]; len(bytes.Trim(rest, "\r\n")) > 0 {
-		return body[:length], v.add(nil, HTTPSyntax, "Content-Length", start+int(length),
-			"%d bytes follow the body: Content-Length is %d", len(rest), length)
+		return body[:length], v.lengthFinding(start+int(length), length, fmt.Sprintf("%d bytes follow the body", len(rest)))
 	}
 	return body[:length], nil
+}
+
+func (v *Validator) lengthFinding(offset int, length int64, got string) []Finding {
+	return v.add(nil, Finding{Rule: HTTPSyntax, Path: "Content-Length", Offset: offset, Want: strconv.FormatInt(length, 10), Got: got})
 }
 
 // BodyOffset returns where the body of a raw request starts.
@@ -70,21 +75,21 @@ func BodyOffset(raw []byte) int {
 	return body
 }
 
-// headOf returns where each header line starts, by canonical name, and where
-// the body does.
-func headOf(raw []byte) (headers map[string]int, body int) {
-	headers = make(map[string]int)
+// headOf returns where each header line is, by canonical name, and where the
+// body starts.
+func headOf(raw []byte) (headers map[string]span, body int) {
+	headers = make(map[string]span)
 	for at := 0; at < len(raw); {
 		line, _, found := bytes.Cut(raw[at:], []byte("\n"))
 		next := at + len(line)
 		if found {
 			next++
 		}
-		if at > 0 && len(bytes.TrimRight(line, "\r")) == 0 {
+		if line = bytes.TrimRight(line, "\r"); at > 0 && len(line) == 0 {
 			return headers, next
 		}
 		if name, _, ok := bytes.Cut(line, []byte(":")); ok && at > 0 {
-			headers[http.CanonicalHeaderKey(string(name))] = at
+			headers[http.CanonicalHeaderKey(string(name))] = span{start: at, end: at + len(line)}
 		}
 		at = next
 	}

@@ -13,7 +13,7 @@ import (
 // member is missing only from an object that was read to its end.
 func (p *pass) judge(headers *identity) {
 	if p.root.kind != 0 && p.root.kind != '{' {
-		p.add(MemberType, "", p.root.start, "the payload is %s, want an object", kindName(p.root.kind))
+		p.add(MemberType, "", p.root, typeName(owox.Object), kindName(p.root.kind))
 		return
 	}
 	event := p.layout.eventIndex(p.text(p.layout.event))
@@ -36,11 +36,11 @@ func (p *pass) members(parent *node, object span, event int) {
 				p.missing(n, object)
 			}
 		case !documented:
-			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented for %s", n.field.Path, p.layout.events[event].Type.Short())
+			p.add(UndocumentedMember, n.field.Path, s, memberOf+p.layout.events[event].Type.Short(), "")
 		case n.field.Presence == owox.Observed:
-			p.add(UndocumentedMember, n.field.Path, s.start, "%s is not documented, but known from real deliveries", n.field.Path)
+			p.add(UndocumentedMember, n.field.Path, s, "", "known from real deliveries")
 		case !isOfKind(s.kind, n.kind):
-			p.add(MemberType, n.field.Path, s.start, "%s is %s, want %s", n.field.Path, kindName(s.kind), typeName(n.field.Type))
+			p.add(MemberType, n.field.Path, s, typeName(n.field.Type), kindName(s.kind))
 		default:
 			p.judgeValue(n, s, event)
 		}
@@ -53,9 +53,9 @@ func (p *pass) members(parent *node, object span, event int) {
 func (p *pass) missing(n *node, object span) {
 	switch n.field.Presence {
 	case owox.Required:
-		p.add(EnvelopeMember, n.field.Path, object.start, "%s is missing", n.field.Path)
+		p.add(EnvelopeMember, n.field.Path, point(object.start), typeName(n.field.Type), "")
 	case owox.Shown:
-		p.add(ShownMember, n.field.Path, object.start, "%s is missing: the documented example has it", n.field.Path)
+		p.add(ShownMember, n.field.Path, point(object.start), typeName(n.field.Type), "")
 	}
 }
 
@@ -65,11 +65,13 @@ func (p *pass) judgeValue(n *node, s span, event int) {
 	case n.constants != nil:
 		p.judgeConstant(n, s, event)
 	case n.field.Presence == owox.Shown && p.isEmpty(s):
-		p.add(ShownMemberNotEmpty, n.field.Path, s.start, "%s is empty", n.field.Path)
+		p.add(ShownMemberNotEmpty, n.field.Path, s, "", p.show(s))
 	case n.field.Format != "":
 		p.judgeFormat(n, s)
 	case n.kind == '0' && !isWholeNumber(p.body[s.start:s.end]):
-		p.add(WholeNumber, n.field.Path, s.start, "%s is %s, want a whole number that is not negative", n.field.Path, p.show(s))
+		p.add(WholeNumber, n.field.Path, s, "a whole number that is not negative", p.show(s))
+	case n.kind == '0' && !isExact(p.body[s.start:s.end]):
+		p.add(NumberIsExact, n.field.Path, s, atMost+strconv.Itoa(maxExact), p.show(s))
 	case n.kind == '[':
 		p.judgeElements(n)
 	}
@@ -82,20 +84,21 @@ func (p *pass) judgeConstant(n *node, s span, event int) {
 			return
 		}
 	}
-	path, value := n.field.Path, p.show(s)
-	switch n.rule {
-	case EventDocumented:
-		p.add(n.rule, path, s.start, "%s is %s, not a documented event type", path, value)
-	case IsTestTrue:
-		p.add(n.rule, path, s.start, "%s is %s: it is true in test events and left out of real ones", path, value)
-	case StatusMatchesEvent:
-		if event < 0 {
-			p.add(n.rule, path, s.start, "%s is %s, the status of no documented event", path, value)
-			return
-		}
-		p.add(n.rule, path, s.start, "%s is %s but the event is %s", path, value, p.layout.events[event].Type.Short())
+	p.add(n.rule, n.field.Path, s, p.wanted(n, event), p.show(s))
+}
+
+// wanted returns what the value of a member with constants must be.
+func (p *pass) wanted(n *node, event int) string {
+	switch {
+	case n.rule == EventDocumented:
+		return anEventType
+	case n.rule == StatusMatchesEvent && event < 0:
+		return "the status of a documented event"
+	case n.rule == StatusMatchesEvent:
+		e := p.layout.events[event]
+		return n.field.Constant(e) + withEvent + e.Type.Short()
 	default:
-		p.add(n.rule, path, s.start, "%s is %s, want %q", path, value, n.constants[0])
+		return n.field.Constant(p.layout.events[0])
 	}
 }
 
@@ -103,19 +106,18 @@ func (p *pass) judgeFormat(n *node, s span) {
 	path, text := n.field.Path, p.text(n.row)
 	switch {
 	case !n.field.Format.Match(text):
-		p.add(n.rule, path, s.start, "%s is %s, not %s", path, p.show(s), n.field.Format.Doc())
+		p.add(n.rule, path, s, n.field.Format.Doc(), p.show(s))
 	case n.field.Format == owox.Timestamp && !owox.IsSenderTimestamp(text):
-		p.add(TimeAsSent, path, s.start, "%s is %s: OWOX writes UTC with milliseconds and Z", path, p.show(s))
+		p.add(TimeAsSent, path, s, "UTC with milliseconds and Z", p.show(s))
 	case n.field.Format == owox.URL && !owox.IsAbsoluteURL(text):
-		p.add(URLAbsolute, path, s.start, "%s is %s, not an absolute URL", path, p.show(s))
+		p.add(URLAbsolute, path, s, "an absolute URL", p.show(s))
 	}
 }
 
 func (p *pass) judgeElements(n *node) {
 	for _, e := range p.elements {
 		if e.row == n.row {
-			path := n.field.Path + "." + strconv.Itoa(e.index)
-			p.add(MemberType, path, e.start, "%s is %s, want %s", path, kindName(e.kind), typeName(n.field.Items))
+			p.add(MemberType, n.field.Path+"."+strconv.Itoa(e.index), e.span, typeName(n.field.Items), kindName(e.kind))
 		}
 	}
 }
@@ -133,8 +135,8 @@ func (p *pass) judgeTimes() {
 	}
 	elapsed := finished.Sub(started)
 	if elapsed < 0 {
-		p.add(FinishedAfterStarted, owox.PathFinishedAt, p.spans[l.finishedAt].start,
-			"%s is %v before %s", owox.PathFinishedAt, -elapsed, owox.PathStartedAt)
+		p.add(FinishedAfterStarted, owox.PathFinishedAt, p.spans[l.finishedAt],
+			"no earlier than "+owox.PathStartedAt, (-elapsed).String()+" before "+owox.PathStartedAt)
 	}
 	duration := p.spans[l.durationMS]
 	text := p.body[duration.start:duration.end]
@@ -143,8 +145,7 @@ func (p *pass) judgeTimes() {
 	}
 	milliseconds, err := strconv.ParseFloat(string(text), 64)
 	if err == nil && milliseconds != float64(elapsed.Milliseconds()) {
-		p.add(DurationMatchesTimes, owox.PathDurationMS, duration.start,
-			"%s is %s but the run took %d ms by its times", owox.PathDurationMS, p.show(duration), elapsed.Milliseconds())
+		p.add(DurationMatchesTimes, owox.PathDurationMS, duration, strconv.FormatInt(elapsed.Milliseconds(), 10), p.show(duration))
 	}
 }
 
@@ -178,11 +179,10 @@ func (p *pass) isEmpty(s span) bool {
 
 const maxShown = 80
 
-// show returns the JSON text of a value for a message, cut to a length that
-// can be read.
+// show returns the JSON text of a value, cut to a length that can be read.
 func (p *pass) show(s span) string { return clip(p.body[s.start:s.end]) }
 
-func clip(text []byte) string {
+func clip[T string | []byte](text T) string {
 	if len(text) <= maxShown {
 		return string(text)
 	}
@@ -215,6 +215,19 @@ func isWholeNumber(text []byte) bool {
 		zeros = len(whole) - len(bytes.TrimRight(whole, "0"))
 	}
 	return !negative && exponent+zeros >= len(fraction)
+}
+
+// maxExact is the largest whole number up to which readers that use IEEE 754
+// doubles keep every one.
+const maxExact = 1<<53 - 1
+
+// isExact reports whether a whole number is at most maxExact.
+func isExact(text []byte) bool {
+	if len(text) < len("9007199254740991") && endOfDigits(text, 0) == len(text) {
+		return true
+	}
+	number, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && number <= maxExact
 }
 
 // clampedInt reads a signed number; one that is out of range becomes a very

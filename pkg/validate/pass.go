@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -72,7 +73,7 @@ func (v *Validator) payload(body []byte, headers *identity, who *owox.Identity) 
 		if who != nil {
 			*who = owox.Identify(body)
 		}
-		return v.add(nil, BodySize, "", v.maxBody, "the body is larger than the limit of %d bytes", v.maxBody)
+		return v.add(nil, Finding{Rule: BodySize, Offset: v.maxBody, Want: atMost + strconv.Itoa(v.maxBody) + " bytes"})
 	}
 	p := v.passes.Get().(*pass)
 	defer v.passes.Put(p)
@@ -110,11 +111,11 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 func (p *pass) read() {
 	if bytes.HasPrefix(p.body, byteOrderMark) {
 		p.base = len(byteOrderMark)
-		p.add(JSONSyntax, "", 0, "the payload starts with a byte order mark")
+		p.add(JSONSyntax, "", span{end: p.base}, "", gotMark)
 	}
 	rest := p.body[p.base:]
 	if len(bytes.TrimSpace(rest)) == 0 {
-		p.add(JSONSyntax, "", len(p.body), "the payload is empty")
+		p.add(JSONSyntax, "", point(len(p.body)), "", gotNothing)
 		return
 	}
 	p.reader = *bytes.NewBuffer(rest)
@@ -126,16 +127,19 @@ func (p *pass) read() {
 	}
 	p.root = root
 	if rest := p.body[p.offset():]; len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
-		at := len(p.body) - len(bytes.TrimLeft(rest, " \t\r\n"))
-		p.add(TrailingData, "", at, "something follows the payload")
+		s := span{start: len(p.body) - len(bytes.TrimLeft(rest, " \t\r\n")), end: len(bytes.TrimRight(p.body, " \t\r\n"))}
+		p.add(TrailingData, "", s, "", p.show(s))
 	}
 }
 
 func (p *pass) offset() int { return p.base + int(p.dec.InputOffset()) }
 
-func (p *pass) add(rule, path string, offset int, format string, args ...any) {
-	p.findings = p.v.add(p.findings, rule, path, offset, format, args...)
+func (p *pass) add(rule, path string, s span, want, got string) {
+	p.findings = p.v.add(p.findings, Finding{Rule: rule, Path: path, Offset: s.start, Length: s.end - s.start, Want: want, Got: got})
 }
+
+// point is a place without a length.
+func point(offset int) span { return span{start: offset, end: offset} }
 
 func (p *pass) syntaxError(err error) {
 	offset, what := len(p.body), err.Error()
@@ -149,7 +153,7 @@ func (p *pass) syntaxError(err error) {
 	if offset < len(p.body) && p.body[offset] == ',' {
 		what = "unexpected ','"
 	}
-	p.add(JSONSyntax, p.pathText(), offset, "malformed JSON: %s", strings.TrimPrefix(what, "jsontext: "))
+	p.add(JSONSyntax, p.pathText(), point(offset), "", strings.TrimPrefix(what, "jsontext: "))
 }
 
 // value reads the next value. n is its place in the contract, or nil.
@@ -199,7 +203,7 @@ func (p *pass) container(n *node, kind jsontext.Kind) (span, error) {
 func (p *pass) tooDeep(kind jsontext.Kind) (span, error) {
 	start := p.offset()
 	start += bytes.IndexByte(p.body[start:], byte(kind))
-	p.add(NestingDepth, p.pathText(), start, "nested deeper than %d levels: not judged from here", MaxDepth)
+	p.add(NestingDepth, p.pathText(), point(start), atMost+strconv.Itoa(MaxDepth)+" levels", "")
 	err := p.dec.SkipValue()
 	return span{start, p.offset(), kind}, err
 }
@@ -229,8 +233,8 @@ func (p *pass) object(n *node) error {
 		if err != nil {
 			return err
 		}
-		at := p.offset() - len(quoted)
-		p.checkString(quoted, at)
+		at := span{start: p.offset() - len(quoted), end: p.offset()}
+		p.checkString(quoted, at.start)
 		p.path = append(p.path, segment{name: quoted})
 		name := p.unquote(quoted)
 		child := n.child(name, &next)
@@ -240,9 +244,9 @@ func (p *pass) object(n *node) error {
 		}
 		switch {
 		case again, child == nil && !others.add(name):
-			p.add(MemberUnique, p.pathText(), at, "%s occurs more than once", p.pathText())
+			p.add(MemberUnique, p.pathText(), at, "", "")
 		case child == nil && n != nil:
-			p.add(UndocumentedMember, p.pathText(), at, "%s is not documented", p.pathText())
+			p.add(UndocumentedMember, p.pathText(), at, "", "")
 		}
 		s, err := p.value(child)
 		if err != nil {
@@ -331,7 +335,7 @@ func (p *pass) checkUTF8(quoted []byte, offset int) {
 			i++
 			r, size = utf8.DecodeRune(quoted[i:])
 		}
-		p.add(UTF8, p.pathText(), offset+start, "invalid UTF-8: % x", quoted[start:min(i, start+8)])
+		p.add(UTF8, p.pathText(), span{start: offset + start, end: offset + i}, "", fmt.Sprintf("% x", quoted[start:min(i, start+8)]))
 	}
 }
 
@@ -349,7 +353,7 @@ func (p *pass) checkSurrogates(quoted []byte, offset int) {
 			}
 			fallthrough
 		case unit >= 0xdc00 && unit < 0xe000:
-			p.add(LoneSurrogate, p.pathText(), offset+i, "%s is half of a pair of escapes", quoted[i:i+6])
+			p.add(LoneSurrogate, p.pathText(), span{start: offset + i, end: offset + i + 6}, "", string(quoted[i:i+6]))
 			i += 5
 		default:
 			i++

@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -24,11 +25,11 @@ var (
 // nil.
 func (v *Validator) request(method string, header http.Header, body []byte, who *owox.Identity) []Finding {
 	var findings []Finding
-	add := func(rule, path, format string, args ...any) {
-		findings = v.add(findings, rule, path, -1, format, args...)
+	add := func(rule, path, want, got string) {
+		findings = v.add(findings, Finding{Rule: rule, Path: path, Offset: -1, Want: want, Got: got})
 	}
 	if method != owox.Method {
-		add(MethodIsPost, "", "the method is %s, want %s", method, owox.Method)
+		add(MethodIsPost, "", owox.Method, clip(method))
 	}
 	first := func(name, key string) (value string, present bool) {
 		values := header[key]
@@ -36,15 +37,15 @@ func (v *Validator) request(method string, header http.Header, body []byte, who 
 			return "", false
 		}
 		if len(values) > 1 {
-			add(HeaderOnce, name, "%s occurs %d times", name, len(values))
+			add(HeaderOnce, name, "once", strconv.Itoa(len(values))+" times")
 		}
 		return values[0], true
 	}
 	exact := func(rule, name, key, want string) {
 		if got, present := first(name, key); !present {
-			add(rule, name, "%s is missing, want %s", name, want)
+			add(rule, name, want, "")
 		} else if got != want {
-			add(rule, name, "%s is %q, want %s", name, clip([]byte(got)), want)
+			add(rule, name, want, quote(got))
 		}
 	}
 	exact(ContentTypeHeader, owox.HeaderContentType, keyContentType, owox.ContentType)
@@ -53,18 +54,18 @@ func (v *Validator) request(method string, header http.Header, body []byte, who 
 	var headers identity
 	headers.id, _ = first(owox.HeaderID, keyID)
 	if headers.id == "" {
-		add(IDHeaderPresent, owox.HeaderID, "%s is missing", owox.HeaderID)
+		add(IDHeaderPresent, owox.HeaderID, owox.UUID.Doc(), "")
 	} else if short := [40]byte{}; !owox.UUID.Match(append(short[:0], headers.id...)) {
-		add(IDHeaderIsUUID, owox.HeaderID, "%s is %q, not a UUID", owox.HeaderID, clip([]byte(headers.id)))
+		add(IDHeaderIsUUID, owox.HeaderID, owox.UUID.Doc(), quote(headers.id))
 	}
 	headers.event, _ = first(owox.HeaderEvent, keyEvent)
 	if headers.event == "" {
-		add(EventHeaderPresent, owox.HeaderEvent, "%s is missing", owox.HeaderEvent)
+		add(EventHeaderPresent, owox.HeaderEvent, anEventType, "")
 	} else if _, ok := owox.Lookup(owox.EventType(headers.event)); !ok {
-		add(EventHeaderDocumented, owox.HeaderEvent, "%s is %q, not a documented event type", owox.HeaderEvent, clip([]byte(headers.event)))
+		add(EventHeaderDocumented, owox.HeaderEvent, anEventType, quote(headers.event))
 	}
 	if encoding, compressed := Compressed(header); compressed {
-		add(ContentEncoding, "Content-Encoding", "the body is compressed with %s: not judged", encoding)
+		add(ContentEncoding, "Content-Encoding", "", clip(encoding))
 		if who != nil {
 			*who = owox.Identify(body)
 		}
@@ -88,11 +89,14 @@ func Compressed(header http.Header) (encoding string, compressed bool) {
 func (p *pass) agree(headers identity) {
 	l := p.layout
 	if s := p.spans[l.id]; s.kind == '"' && headers.id != "" && !p.isText(l.id, headers.id) && !bytes.EqualFold(p.text(l.id), []byte(headers.id)) {
-		p.add(IDHeaderMatches, owox.HeaderID, s.start, "%s is %q but %s is %s", owox.HeaderID, clip([]byte(headers.id)), owox.PathID, p.show(s))
+		p.add(IDHeaderMatches, owox.HeaderID, s, p.show(s), quote(headers.id))
 	}
 	if s := p.spans[l.event]; s.kind == '"' && headers.event != "" && !p.isText(l.event, headers.event) {
-		p.add(EventHeaderMatches, owox.HeaderEvent, s.start, "%s is %q but %s is %s", owox.HeaderEvent, clip([]byte(headers.event)), owox.PathEvent, p.show(s))
+		p.add(EventHeaderMatches, owox.HeaderEvent, s, p.show(s), quote(headers.event))
 	}
 }
+
+// quote returns a header's value as findings quote it.
+func quote(value string) string { return strconv.Quote(clip(value)) }
 
 func (p *pass) isText(row int, want string) bool { return string(p.text(row)) == want }

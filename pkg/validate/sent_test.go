@@ -110,6 +110,20 @@ func TestWhatIsOutOfTheOrdinaryTakesTheLongWay(t *testing.T) {
 	}
 }
 
+// A member whose constant or format had no rule would pass with any value.
+func TestEveryDemandOfTheFieldTableHasARule(t *testing.T) {
+	var look func(n *node)
+	look = func(n *node) {
+		if _, ok := FindRule(n.rule); !ok && (n.constants != nil || n.field.Format != "") {
+			t.Errorf("%s has a constant or the format %q but no rule for it: add a row to constantRules or formatRules in shape.go", n.field.Path, n.field.Format)
+		}
+		for _, child := range n.members {
+			look(child)
+		}
+	}
+	look(theLayout().envelope)
+}
+
 func TestPlainBytes(t *testing.T) {
 	for at := range 20 {
 		for c := range 256 {

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -145,10 +146,13 @@ func TestPayloadRules(t *testing.T) {
 		}},
 		{"an unknown status of an unknown event", set(t, set(t, failed, "event", `"x"`), "data.run.status", `"RUNNING"`), []string{
 			`«"x"» error: event is "x", not a documented event type [event-documented]`,
-			`«"RUNNING"» error: data.run.status is "RUNNING", the status of no documented event [status-matches-event]`,
+			`«"RUNNING"» error: data.run.status is "RUNNING", not the status of a documented event [status-matches-event]`,
 		}},
 		{"a negative count", set(t, successful, "data.run.rowsProcessed", "-1"), []string{
 			"«-1}» error: data.run.rowsProcessed is -1, want a whole number that is not negative [whole-number]",
+		}},
+		{"a count that readers round", set(t, successful, "data.run.rowsProcessed", "9007199254740993"), []string{
+			"«9007» warning: data.run.rowsProcessed is 9007199254740993, more than readers keep exactly: want at most 9007199254740991 [number-is-exact]",
 		}},
 		{"a count in a string", set(t, successful, "data.run.rowsProcessed", `"1"`), []string{
 			"«\"1\"}» error: data.run.rowsProcessed is a string, want a whole number [member-type]",
@@ -193,6 +197,93 @@ func TestPayloadRules(t *testing.T) {
 	}
 }
 
+// What was wanted, what was got and where, as programs read it.
+func TestFindingsAreData(t *testing.T) {
+	type data struct{ Rule, Marked, Want, Got string }
+	tests := []struct {
+		name, payload string
+		want          []data
+	}{
+		{"a constant", set(t, failed, "version", `"2"`), []data{{validate.VersionDocumented, `"2"`, `"1"`, `"2"`}}},
+		{"a type", set(t, failed, "data.run", `[1, 2]`), []data{{validate.MemberType, "[1, 2]", "an object", "an array"}}},
+		{"a format", set(t, failed, "id", `"x"`), []data{{validate.IDIsUUID, `"x"`, "a UUID", `"x"`}}},
+		{"a long value", set(t, failed, "id", `"`+strings.Repeat("x", 100)+`"`), []data{
+			{validate.IDIsUUID, `"` + strings.Repeat("x", 100) + `"`, "a UUID", `"` + strings.Repeat("x", 79) + "..."},
+		}},
+		{"a status", set(t, failed, "data.run.status", `"SUCCESSFUL"`), []data{
+			{validate.StatusMatchesEvent, `"SUCCESSFUL"`, `"FAILED" with run.failed`, `"SUCCESSFUL"`},
+		}},
+		{"a name", set(t, failed, "x", "[1]"), []data{{validate.UndocumentedMember, `"x"`, "", ""}}},
+		{"a missing member", unset(t, failed, "version"), []data{{validate.EnvelopeMember, "", "a string", ""}}},
+		{"times", set(t, failed, "data.run.startedAt", `"2024-01-15T10:31:00.000Z"`), []data{
+			{validate.FinishedAfterStarted, `"2024-01-15T10:30:00.000Z"`, "no earlier than data.run.startedAt", "1m0s before data.run.startedAt"},
+		}},
+		{"a duration", set(t, successful, "data.run.durationMs", "59999"), []data{{validate.DurationMatchesTimes, "59999", "60000", "59999"}}},
+		{"something behind", failed + " [2] \n", []data{{validate.TrailingData, "[2]", "", "[2]"}}},
+		{"too deep", strings.Repeat("[", 65) + strings.Repeat("]", 65), []data{
+			{validate.MemberType, strings.Repeat("[", 65) + strings.Repeat("]", 65), "an object", "an array"},
+			{validate.NestingDepth, "", "at most 64 levels", ""},
+		}},
+		{"invalid UTF-8", strings.Replace(failed, "Sales", "\xff\xfe", 1), []data{{validate.UTF8, "\xff\xfe", "", "ff fe"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []data
+			for _, f := range validate.Payload([]byte(tt.payload)) {
+				got = append(got, data{f.Rule, tt.payload[f.Offset : f.Offset+f.Length], f.Want, f.Got})
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings of %s (-want +got):\n%s", tt.payload, diff)
+			}
+		})
+	}
+}
+
+func TestFindingsAboutHeadersAreData(t *testing.T) {
+	h := header(owox.HeaderUserAgent, "curl/8", owox.HeaderID, "650e8400-e29b-41d4-a716-446655440000")
+	h.Del(owox.HeaderContentType)
+	var got [][3]string
+	for _, f := range validate.Request("PUT", h, []byte(failed)) {
+		got = append(got, [3]string{f.Rule, f.Want, f.Got})
+	}
+	want := [][3]string{
+		{validate.MethodIsPost, "POST", "PUT"},
+		{validate.ContentTypeHeader, "application/json", ""},
+		{validate.UserAgentHeader, "OWOX-DataMarts-Webhook/1.0", `"curl/8"`},
+		{validate.IDHeaderMatches, `"550e8400-e29b-41d4-a716-446655440000"`, `"650e8400-e29b-41d4-a716-446655440000"`},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHeadersOfRawRequestsAreMarked(t *testing.T) {
+	raw := "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"
+	marked := map[string]string{}
+	for _, f := range validate.HTTP([]byte(raw)) {
+		marked[f.Rule] = raw[f.Offset : f.Offset+f.Length]
+	}
+	want := map[string]string{
+		validate.ContentTypeHeader: "Content-Type: text/plain", validate.UserAgentHeader: "", validate.IDHeaderPresent: "",
+		validate.EventHeaderPresent: "", validate.MemberType: "", // chunks are not marked: their bytes stand elsewhere
+	}
+	if diff := cmp.Diff(want, marked); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What was kept before findings had all their members is read as it was.
+func TestOlderFindingsAreRead(t *testing.T) {
+	older := `{"line":1,"column":2,"offset":1,"path":"id","rule":"id-is-uuid","severity":"error","message":"id is \"x\", not a UUID"}`
+	var f validate.Finding
+	if err := json.Unmarshal([]byte(older), &f); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(f); string(got) != older {
+		t.Errorf("read and written again: %s, %v, want %s", got, err, older)
+	}
+}
+
 func TestTestEventsHaveNoWarnings(t *testing.T) {
 	for _, event := range owox.Events() {
 		for _, f := range validate.Payload(owox.Sample{Event: event.Type, Test: true}.JSON()) {
@@ -212,6 +303,20 @@ func TestWholeNumbers(t *testing.T) {
 		findings := validate.Payload([]byte(set(t, successful, "data.run.rowsProcessed", number)))
 		if got := validate.Valid(findings); got != want {
 			t.Errorf("%s rows valid: %v, want %v (%v)", number, got, want, say(findings))
+		}
+	}
+}
+
+func TestExactNumbers(t *testing.T) {
+	for number, want := range map[string]bool{
+		"0": true, "-0": true, "999999999999999": true, "9007199254740991": true, "9007199254740991.0": true, "90071992547409910e-1": true, "1e3": true,
+		"0e400": true, "9007199254740992": false, "9007199254740993": false, "9007199254740992.0": false, "1e16": false, "1e400": false, "1e999999999999": false,
+		"123456789012345678901234567890": false, "-9007199254740993": true, "9007199254740993.5": true, // these break whole-number
+	} {
+		findings := validate.Payload([]byte(set(t, successful, "data.run.rowsProcessed", number)))
+		got := !slices.ContainsFunc(findings, func(f validate.Finding) bool { return f.Rule == validate.NumberIsExact })
+		if got != want {
+			t.Errorf("%s rows exact: %v, want %v (%v)", number, got, want, say(findings))
 		}
 	}
 }
@@ -301,6 +406,10 @@ func TestRequestRules(t *testing.T) {
 			`0:0: error: Content-Type is "text/plain", want application/json [content-type-header]`,
 			`0:0: error: User-Agent is "curl/8", want OWOX-DataMarts-Webhook/1.0 [user-agent-header]`,
 		}},
+		{"a charset", "POST", header("Content-Type", "Application/JSON ; charset=utf-8"), failed, []string{
+			`0:0: error: Content-Type is "Application/JSON ; charset=utf-8", want application/json: the documentation has exactly that value; ` +
+				`to accept others: --rule content-type-header=warning [content-type-header]`,
+		}},
 		{"a header twice", "POST", repeated, failed, []string{"0:0: error: X-Webhook-ID occurs 2 times [header-once]"}},
 		{"headers that disagree", "POST", header(owox.HeaderID, "650e8400-e29b-41d4-a716-446655440000", owox.HeaderEvent, string(owox.RunSuccessful)), failed, []string{
 			`1:7: error: X-Webhook-ID is "650e8400-e29b-41d4-a716-446655440000" but id is "550e8400-e29b-41d4-a716-446655440000" [id-header-matches]`,
@@ -342,7 +451,7 @@ func TestRawRequests(t *testing.T) {
 			"9:1: error: the payload is empty [json-syntax]",
 		}},
 		{"a body that is too long", head + length(len(failed)) + "\n" + failed + "\nmore", []string{
-			fmt.Sprintf("9:%d: error: 5 bytes follow the body: Content-Length is %d [http-syntax]", len(failed)+1, len(failed)),
+			fmt.Sprintf("9:%d: error: 5 bytes follow the body, but Content-Length is %d [http-syntax]", len(failed)+1, len(failed)),
 		}},
 		{"a body that is too short", head + length(len(failed)+9) + "\n" + failed, []string{
 			fmt.Sprintf("9:%d: error: the body ends after %d bytes, but Content-Length is %d [http-syntax]", len(failed)+1, len(failed), len(failed)+9),
@@ -377,7 +486,7 @@ func TestRulesAreExplained(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range validate.Rules() {
 		if seen[r.ID] {
-			t.Errorf("%s is in the table twice", r.ID)
+			t.Errorf("the rule %s is declared twice in rule.go: give one of them another id", r.ID)
 		}
 		seen[r.ID] = true
 		if r.Severity == validate.Off || r.Title == "" || r.Says == "" || r.Fix == "" {

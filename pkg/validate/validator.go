@@ -24,7 +24,7 @@ type Config struct {
 // Validator judges payloads and requests. It may be used by several goroutines
 // at once.
 type Validator struct {
-	levels  map[string]Severity
+	rows    map[string]row // by rule id, with the configured severities
 	maxBody int
 	passes  sync.Pool
 }
@@ -32,21 +32,23 @@ type Validator struct {
 // New returns a validator, or an error when the configuration names a rule
 // that does not exist.
 func New(config Config) (*Validator, error) {
-	v := &Validator{levels: make(map[string]Severity, len(rules)), maxBody: config.MaxBody}
+	v := &Validator{rows: make(map[string]row, len(rules)), maxBody: config.MaxBody}
 	if v.maxBody == 0 {
 		v.maxBody = DefaultMaxBody
 	}
 	for _, r := range rules {
-		v.levels[r.ID] = r.Severity
 		if config.Strict && r.Severity == Warning {
-			v.levels[r.ID] = Error
+			r.Severity = Error
 		}
+		v.rows[r.ID] = r
 	}
 	for id, severity := range config.Severities {
-		if _, ok := v.levels[id]; !ok {
+		r, ok := v.rows[id]
+		if !ok {
 			return nil, fmt.Errorf("unknown rule %q", id)
 		}
-		v.levels[id] = severity
+		r.Severity = severity
+		v.rows[id] = r
 	}
 	v.passes.New = func() any { return newPass(v) }
 	return v, nil
@@ -58,13 +60,13 @@ func (v *Validator) MaxBody() int { return v.maxBody }
 // Payload judges a body. It returns nil when there is nothing to say, and does
 // not allocate then.
 func (v *Validator) Payload(body []byte) []Finding {
-	return locate(v.payload(body, nil, nil), body)
+	return v.finish(v.payload(body, nil, nil), body)
 }
 
 // Request judges a request: its method, the documented headers, its body, and
 // whether they agree. Other headers are never a finding.
 func (v *Validator) Request(method string, header http.Header, body []byte) []Finding {
-	return locate(v.request(method, header, body, nil), body)
+	return v.finish(v.request(method, header, body, nil), body)
 }
 
 // Identify judges a request as Request does, and returns what [owox.Identify]
@@ -72,14 +74,14 @@ func (v *Validator) Request(method string, header http.Header, body []byte) []Fi
 // written as the sender writes it.
 func (v *Validator) Identify(method string, header http.Header, body []byte) (owox.Identity, []Finding) {
 	var who owox.Identity
-	findings := locate(v.request(method, header, body, &who), body)
+	findings := v.finish(v.request(method, header, body, &who), body)
 	return who, findings
 }
 
 // SeenBefore returns the finding for a delivery whose id was seen before, or
 // none when its rule is off.
 func (v *Validator) SeenBefore(id string) []Finding {
-	return v.add(nil, IDSeenBefore, "", -1, "%s was delivered before: a retry, or sent again", id)
+	return v.finish(v.add(nil, Finding{Rule: IDSeenBefore, Offset: -1, Got: clip(id)}), nil)
 }
 
 // Payload judges a body with the default configuration.
@@ -101,12 +103,3 @@ var defaultValidator = sync.OnceValue(func() *Validator {
 	}
 	return v
 })
-
-// add appends a finding unless its rule is off.
-func (v *Validator) add(findings []Finding, rule, path string, offset int, format string, args ...any) []Finding {
-	level := v.levels[rule]
-	if level == Off {
-		return findings
-	}
-	return append(findings, Finding{Rule: rule, Severity: level, Path: path, Offset: offset, Message: fmt.Sprintf(format, args...)})
-}
