@@ -268,7 +268,7 @@ func (s *Sender) roundTrip(request *http.Request, got *answer) error {
 	if late := ctx.Err(); late != nil {
 		return late
 	}
-	got.status, got.header = response.StatusCode, response.Header
+	got.status, got.header, got.body = response.StatusCode, response.Header, nil
 	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == http.NoBody {
 		return nil // what follows a switch is no body, and the context does not end it
 	}

@@ -268,12 +268,13 @@ func TestRedirectsAreFollowedWithTheSamePost(t *testing.T) {
 			http.Redirect(w, r, "/loop", 307)
 		case "/1":
 			http.Redirect(w, r, endpoint+"/2", 303)
+			io.WriteString(w, "moved") //nolint:errcheck // read below
 		}
 	})
 	s := sender.New(sender.Options{FollowRedirects: true})
 	defer s.Close()
-	if outcome := s.Deliver(t.Context(), requestTo(t, endpoint+"/1"), nil); !outcome.OK() {
-		t.Errorf("%+v", outcome.Last().Failure)
+	if got := s.Deliver(t.Context(), requestTo(t, endpoint+"/1"), nil).Last(); !got.OK() || len(got.Body) > 0 {
+		t.Errorf("%+v, body %q, want a success and no body", got.Failure, got.Body)
 	}
 	want := []string{"POST /1 " + string(payload), "POST /2 " + string(payload)}
 	if diff := cmp.Diff(want, bodies); diff != "" {
