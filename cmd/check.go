@@ -3,31 +3,24 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
-	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/report"
-	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 type checkOptions struct {
+	endpointFlags
 	list        bool
 	only        []string
 	skip        []string
 	failOn      string
 	isReal      bool
-	headers     []string
-	timeout     time.Duration
 	concurrency int
-	insecure    bool
-	caCert      string
 }
 
 var failLevels = []string{string(conformance.Required), string(conformance.Advised)}
@@ -63,11 +56,9 @@ is required is not met.`,
 	flags.StringSliceVar(&opts.skip, "skip", nil, "leave out these `CASES`")
 	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "`LEVEL` that makes the check fail: required or advised")
 	flags.BoolVar(&opts.isReal, "real", false, "deliver events that are not marked as tests")
-	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`, for gateways")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, the whole exchange")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "make `N` deliveries of the burst at a time")
-	flags.BoolVar(&opts.insecure, "insecure", false, "deliver whatever the TLS certificate; the case https judges it all the same")
-	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
+	opts.bind(cmd)
+	flags.Lookup("insecure").Usage += "; the case https judges it all the same"
 	completeLater(cmd, "only", caseIDs)
 	completeLater(cmd, "skip", caseIDs)
 	complete(cmd, "fail-on", failLevels...)
@@ -90,7 +81,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 	if opts.list {
 		return listCases(a, cases)
 	}
-	options, err := opts.options(a, args)
+	options, err := opts.conformance(a, args)
 	if err != nil {
 		return err
 	}
@@ -137,25 +128,18 @@ func (o checkOptions) cases() ([]conformance.Case, error) {
 	return cases, nil
 }
 
-func (o checkOptions) options(a *app, args []string) (conformance.Options, error) {
-	switch {
-	case o.timeout <= 0:
-		return conformance.Options{}, usagef("--timeout %v: want more than 0", o.timeout)
-	case o.concurrency < 1:
+func (o checkOptions) conformance(a *app, args []string) (conformance.Options, error) {
+	if o.concurrency < 1 {
 		return conformance.Options{}, usagef("--concurrency %d: want 1 or more", o.concurrency)
 	}
 	endpoint, err := a.resolveEndpoint(args)
 	if err != nil {
 		return conformance.Options{}, err
 	}
-	headers, err := parseHeaders(o.headers)
-	if err != nil {
-		return conformance.Options{}, err
-	}
-	pool, err := certPool(o.caCert)
+	options, headers, err := o.options()
 	return conformance.Options{
 		Endpoint: endpoint, Headers: headers, Real: o.isReal, Concurrency: o.concurrency, Now: a.now, NewID: a.newID,
-		Sender: sender.Options{Timeout: o.timeout, Insecure: o.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment},
+		Sender: options,
 	}, err
 }
 

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,6 +37,17 @@ func EndingSignals() []os.Signal {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	return signals
+}
+
+// exportedMark is the variable that repeats what listen exports to its command:
+// a variable that was changed since then is configuration like any other.
+const exportedMark = envPrefix + "EXPORTED"
+
+// exports returns the variables that tell the command of listen where it
+// receives.
+func exports(receiver *url.URL) []string {
+	variables := []string{variable(keyURL) + "=" + receiver.String(), variable("addr") + "=" + receiver.Host}
+	return append(variables, exportedMark+"="+strings.Join(variables, " "))
 }
 
 // startChild starts a command with more variables in its environment. Signals

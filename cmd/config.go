@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 
 	"github.com/adrg/xdg"
@@ -29,10 +29,13 @@ import (
 //   - Flags win over OWOXHOOK_* variables, those over owoxhook.yaml in the
 //     working directory, that over owoxhook/config.yaml in the user's
 //     configuration directory, and that over defaults.
-//   - A key that does not exist, or a value of the wrong type, is an error
-//     with its file and line, whether or not the command at hand needs it.
+//   - A key that does not exist in a file, or a value of the wrong type, is an
+//     error with its file and line or its variable, whether or not the command
+//     at hand needs it. Other variables with our prefix may be somebody else's.
+//   - What listen exports to its command configures nothing there.
 //
-// Viper decides which value wins; it is not known outside this file.
+// Viper decides which value wins, and is not known outside this file; where a
+// value comes from is what it cannot tell.
 
 const (
 	keyURL       = "url"
@@ -57,6 +60,7 @@ const notConfigured = "not-configured"
 type config struct {
 	viper  *viper.Viper
 	origin map[string]string // by key: where its value comes from
+	outer  string            // URL of the receiver that runs us as its command, or ""
 }
 
 // withoutDots is a delimiter that no key has, so that names of endpoints may
@@ -67,26 +71,23 @@ const withoutDots = "\x00"
 // values that it has for them.
 func (a *app) configure(command *cobra.Command) error {
 	c := &config{viper: viper.NewWithOptions(viper.KeyDelimiter(withoutDots)), origin: map[string]string{}}
+	c.viper.SetConfigType("yaml")
 	user := filepath.Join(xdg.ConfigHome, "owoxhook", "config.yaml")
 	for _, file := range []string{user, configFile} {
 		if err := c.readFile(file); err != nil {
 			return usageError{err}
 		}
 	}
-	if err := c.readEnvironment(); err != nil {
+	if err := c.readEnvironment(a); err != nil {
 		return usageError{err}
 	}
 	a.config = c
-	if len(c.origin) > 0 {
-		a.addCommands(command.Root(), "") // a value is wrong whichever command it is for
+	if len(c.origin) == 0 {
+		return nil
 	}
-	return c.apply(command)
+	a.addCommands(command.Root(), "") // a value is wrong whichever command it is for
+	return c.apply(command.Root())
 }
-
-// yamlLine is compiled when something is wrong, not when a program starts.
-var yamlLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^yaml: (?:unmarshal errors:\n\s*)?line (\d+): `)
-})
 
 func (c *config) readFile(file string) error {
 	text, err := os.ReadFile(file)
@@ -106,48 +107,45 @@ func (c *config) readFile(file string) error {
 	if top := document.Content[0]; top.Kind != yaml.MappingNode {
 		return fmt.Errorf("%s:%d: want keys and values, such as %s: https://example.com/hook", file, top.Line, keyURL)
 	}
-	values := map[string]any{}
-	if err := document.Decode(&values); err != nil {
-		return yamlError(file, err)
-	}
 	for pairs := document.Content[0].Content; len(pairs) > 1; pairs = pairs[2:] {
-		key, value := pairs[0], pairs[1]
-		where := fmt.Sprintf("%s:%d", file, key.Line)
-		if !slices.Contains(configKeys, key.Value) {
-			return fmt.Errorf("%s: unknown key %q%s", where, key.Value, oneOf(key.Value, configKeys))
-		}
-		if value.Tag == "!!null" {
-			return fmt.Errorf("%s: %s has no value: give it one or remove the key", where, key.Value)
-		}
-		if err := checkEndpoints(key.Value, value); err != nil {
+		key, where := pairs[0].Value, fmt.Sprintf("%s:%d", file, pairs[0].Line)
+		if err := c.checkKey(key, pairs[1]); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
-		c.origin[key.Value] = where
+		c.origin[key] = where
 	}
-	return c.viper.MergeConfigMap(values)
+	if err := c.viper.MergeConfig(bytes.NewReader(text)); err != nil {
+		return yamlError(file, err)
+	}
+	return nil
 }
 
 // yamlError puts the line of an error where editors look for it.
 func yamlError(file string, err error) error {
-	line := yamlLine().FindStringSubmatch(err.Error())
+	line := regexp.MustCompile(`yaml: (?:unmarshal errors:\n\s*)?line (\d+): (?s:(.*))`).FindStringSubmatch(err.Error())
 	if line == nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return fmt.Errorf("%s:%s: %s", file, line[1], yamlLine().ReplaceAllString(err.Error(), ""))
+	return fmt.Errorf("%s:%s: %s", file, line[1], line[2])
 }
 
-// checkEndpoints holds the one key that is a table of its own to its type.
-func checkEndpoints(key string, value *yaml.Node) error {
-	if key != keyEndpoints {
+// checkKey checks what flags do not check later: that there is such a key, that
+// it has a value, and tables.
+func (c *config) checkKey(key string, value *yaml.Node) error {
+	_, isTable := c.viper.Get(key).(map[string]any)
+	switch {
+	case !slices.Contains(configKeys, key):
+		return fmt.Errorf("unknown key %q%s", key, oneOf(key, configKeys))
+	case value.Tag == "!!null":
+		return fmt.Errorf("%s has no value: give it one or remove the key", key)
+	case key == keyEndpoints && value.Kind != yaml.MappingNode:
+		return errors.New("endpoints must be a table of names and URLs")
+	case isTable && value.Kind != yaml.MappingNode: // viper would drop it
+		return fmt.Errorf("%s is a table in %s: make it one here too", key, c.origin[key])
+	case key != keyEndpoints:
 		return nil
 	}
-	if value.Kind != yaml.MappingNode {
-		return errors.New("endpoints must be a table of names and URLs")
-	}
 	for pairs := value.Content; len(pairs) > 1; pairs = pairs[2:] {
-		if pairs[1].Kind != yaml.ScalarNode {
-			return fmt.Errorf("endpoint %s must be a URL", pairs[0].Value)
-		}
 		if _, err := parseEndpoint(pairs[1].Value); err != nil {
 			return fmt.Errorf("endpoint %s: %w", pairs[0].Value, err)
 		}
@@ -155,30 +153,38 @@ func checkEndpoints(key string, value *yaml.Node) error {
 	return nil
 }
 
-func (c *config) readEnvironment() error {
-	names := map[string]string{}
-	for _, key := range configKeys {
-		if key != keyEndpoints {
-			names[envPrefix+strings.ToUpper(strings.ReplaceAll(key, "-", "_"))] = key
-		}
-	}
+// variable returns the name of the environment variable of a key.
+func variable(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
+}
+
+// readEnvironment tells viper which variables are configuration: not those that
+// listen exported to us, and not those of others.
+func (c *config) readEnvironment(a *app) error {
+	exported := strings.Fields(os.Getenv(exportedMark))
 	for _, pair := range os.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, envPrefix) || value == "" {
+		word, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || value == "" {
 			continue
 		}
-		key, ok := names[name]
-		if !ok {
-			known := make([]string, 0, len(names))
-			for name := range names {
-				known = append(known, name)
+		key := strings.ToLower(strings.ReplaceAll(word, "_", "-"))
+		switch {
+		case slices.Contains(exported, pair):
+			if key == keyURL {
+				c.outer = value
 			}
-			slices.Sort(known)
-			return fmt.Errorf("unknown environment variable %s%s", name, oneOf(name, known))
-		}
-		c.origin[key] = name
-		if err := c.viper.BindEnv(key, name); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+		case key == keyEndpoints:
+			return fmt.Errorf("%s: endpoints are a table: set them in %s", name, configFile)
+		case slices.Contains(configKeys, key) && name == variable(key):
+			c.origin[key] = name
+			if err := c.viper.BindEnv(key, name); err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+		default:
+			if near := nearest(key, configKeys); near != "" {
+				a.note("note: %s has no effect: did you mean %s?", report.Escape(name), variable(near))
+			}
 		}
 	}
 	return nil
@@ -186,35 +192,37 @@ func (c *config) readEnvironment() error {
 
 // apply gives each configured flag of every command its value, so that a wrong
 // one is found whichever command runs.
-func (c *config) apply(running *cobra.Command) error {
-	if err := c.checkURL(); err != nil {
-		return err
+func (c *config) apply(root *cobra.Command) error {
+	if where, configured := c.origin[keyURL]; configured {
+		if _, err := parseEndpoint(c.url()); err != nil {
+			return usagef("%s: %s: %w", where, keyURL, err)
+		}
 	}
-	var failed error
-	set := func(f *pflag.Flag) {
+	for _, f := range configurable(root) {
 		where, configured := c.origin[f.Name]
-		if f.Changed || !configured || failed != nil || f.Annotations[notConfigured] != nil {
-			return
+		if f.Changed || !configured {
+			continue
 		}
 		if err := c.set(f); err != nil {
-			failed = usagef("%s: %s: %w", where, f.Name, err)
+			return usagef("%s: %s: %w", where, f.Name, err)
 		}
 	}
-	root := running.Root()
-	root.PersistentFlags().VisitAll(set)
-	for _, command := range allCommands(root) {
-		command.LocalFlags().VisitAll(set)
-	}
-	return failed
+	return nil
 }
 
-// allCommands returns the commands below a command, and theirs.
-func allCommands(root *cobra.Command) []*cobra.Command {
-	var all []*cobra.Command
-	for _, command := range root.Commands() {
-		all = append(append(all, command), allCommands(command)...)
+// configurable returns the flags of a command and of those below it, but for
+// those that only have the name of a key.
+func configurable(command *cobra.Command) []*pflag.Flag {
+	var flags []*pflag.Flag
+	command.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[notConfigured] == nil {
+			flags = append(flags, f)
+		}
+	})
+	for _, below := range command.Commands() {
+		flags = append(flags, configurable(below)...)
 	}
-	return all
+	return flags
 }
 
 // examples of values, for errors about wrong ones.
@@ -223,56 +231,35 @@ var valueExamples = map[string]string{
 	"string": "one value", "size": "a size such as 512KiB",
 }
 
+// set gives a flag its configured value, or says what it wants instead.
 func (c *config) set(f *pflag.Flag) error {
 	value := c.viper.Get(f.Name)
 	list, isList := f.Value.(pflag.SliceValue)
 	switch values := value.(type) {
 	case []any:
-		if isList {
-			return list.Replace(words(values))
+		if words := c.viper.GetStringSlice(f.Name); isList && len(words) == len(values) {
+			return list.Replace(words)
 		}
 	case map[string]any:
 		if f.Name == "rule" {
-			return list.Replace(assignments(values))
+			return list.Replace(c.assignments(f.Name))
 		}
 	default:
-		if isList {
-			return list.Replace([]string{fmt.Sprint(value)})
-		}
-		if f.Value.Set(fmt.Sprint(value)) == nil {
+		if f.Value.Set(c.viper.GetString(f.Name)) == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list"))
+	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
 }
 
-func words(values []any) []string {
-	words := make([]string, len(values))
-	for i, value := range values {
-		words[i] = fmt.Sprint(value)
-	}
-	return words
-}
-
-// assignments writes a table of rules as --rule does.
-func assignments(values map[string]any) []string {
+// assignments writes a table as flags do: NAME=VALUE.
+func (c *config) assignments(key string) []string {
 	var words []string
-	for id, severity := range values {
-		words = append(words, fmt.Sprintf("%s=%v", id, severity))
+	for name, value := range c.viper.GetStringMapString(key) {
+		words = append(words, name+"="+value)
 	}
 	slices.Sort(words)
 	return words
-}
-
-func (c *config) checkURL() error {
-	where, configured := c.origin[keyURL]
-	if !configured {
-		return nil
-	}
-	if _, err := parseEndpoint(c.url()); err != nil {
-		return usagef("%s: %s: %w", where, keyURL, err)
-	}
-	return nil
 }
 
 // url returns the configured endpoint, or "".
@@ -281,17 +268,17 @@ func (c *config) url() string { return c.viper.GetString(keyURL) }
 // endpoint returns the URL of a name; names are not case-sensitive.
 func (c *config) endpoint(name string) (string, error) {
 	endpoints := c.viper.GetStringMapString(keyEndpoints)
-	if url, ok := endpoints[strings.ToLower(name)]; ok {
-		return url, nil
+	if endpoint, ok := endpoints[strings.ToLower(name)]; ok {
+		return endpoint, nil
 	}
-	names := make([]string, 0, len(endpoints))
+	if len(endpoints) == 0 {
+		return "", usagef("unknown endpoint @%s: no endpoints are configured: add some under %s: in %s", name, keyEndpoints, configFile)
+	}
+	var names []string
 	for name := range endpoints {
 		names = append(names, "@"+name)
 	}
 	slices.Sort(names)
-	if len(names) == 0 {
-		return "", usagef("unknown endpoint @%s: no endpoints are configured: add some under %s: in %s", name, keyEndpoints, configFile)
-	}
 	return "", usagef("unknown endpoint @%s%s", name, oneOf("@"+name, names))
 }
 
@@ -325,44 +312,29 @@ type setting struct {
 }
 
 func runConfig(a *app, root *cobra.Command) error {
-	settings := make([]setting, len(configKeys))
-	for i, key := range configKeys {
-		settings[i] = a.config.setting(key, root)
-	}
 	asJSON, err := a.wantsJSON()
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		for _, s := range settings {
-			if err := a.printLine(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, s := range settings {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, report.Escape(s.Value), report.Escape(s.Origin)) // Flush tells
+	for _, key := range configKeys {
+		s := a.config.setting(key, root)
+		if !asJSON {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, report.Escape(s.Value), report.Escape(s.Origin)) // Flush tells
+		} else if err := a.printLine(s); err != nil {
+			return err
+		}
 	}
 	return table.Flush()
 }
 
 func (c *config) setting(key string, root *cobra.Command) setting {
-	s := setting{Type: "setting", Key: key, Origin: "default"}
-	if origin, ok := c.origin[key]; ok {
-		s.Origin = origin
-	}
+	s := setting{Type: "setting", Key: key, Origin: cmp.Or(c.origin[key], "default")}
 	switch key {
 	case keyURL:
 		s.Value = c.url()
 	case keyEndpoints:
-		var pairs []string
-		for name, url := range c.viper.GetStringMapString(key) {
-			pairs = append(pairs, name+"="+url)
-		}
-		slices.Sort(pairs)
-		s.Value = strings.Join(pairs, " ")
+		s.Value = strings.Join(c.assignments(key), " ")
 	default:
 		f := findFlag(root, key)
 		s.Value = strings.Trim(f.Value.String(), "[]")
@@ -375,12 +347,9 @@ func (c *config) setting(key string, root *cobra.Command) setting {
 
 // findFlag finds the flag of a key in whichever command has it. Every key but
 // url and endpoints has one: a test holds that.
-func findFlag(root *cobra.Command, name string) *pflag.Flag {
-	if f := root.PersistentFlags().Lookup(name); f != nil {
-		return f
-	}
-	for _, command := range allCommands(root) {
-		if f := command.LocalFlags().Lookup(name); f != nil {
+func findFlag(root *cobra.Command, key string) *pflag.Flag {
+	for _, f := range configurable(root) {
+		if f.Name == key {
 			return f
 		}
 	}

@@ -4,13 +4,53 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
+
+// endpointFlags say how to deliver to an endpoint. They are the same for all
+// commands that deliver.
+type endpointFlags struct {
+	headers  []string
+	timeout  time.Duration
+	insecure bool
+	caCert   string
+}
+
+func (f *endpointFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
+	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
+	f.bindTLS(cmd, "")
+}
+
+func (f *endpointFlags) bindTLS(cmd *cobra.Command, prefix string) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.insecure, prefix+"insecure", false, "accept any TLS certificate")
+	flags.StringVar(&f.caCert, prefix+"ca-cert", "", "trust the certificates in `FILE` (PEM) too")
+}
+
+// options returns how to deliver, and the headers to set.
+func (f endpointFlags) options() (sender.Options, []owox.Header, error) {
+	if f.timeout <= 0 {
+		return sender.Options{}, nil, usagef("--timeout %v: want more than 0", f.timeout)
+	}
+	headers, err := parseHeaders(f.headers)
+	if err != nil {
+		return sender.Options{}, nil, err
+	}
+	pool, err := certPool(f.caCert)
+	return sender.Options{Timeout: f.timeout, Insecure: f.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment}, headers, err
+}
 
 // resolveEndpoint turns what names an endpoint on the command line into its
 // URL: a URL, @name, or nothing where one is configured.

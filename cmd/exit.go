@@ -111,19 +111,24 @@ func flagError(command *cobra.Command, err error) error {
 	return usagef("unknown flag %s%s", name, hint)
 }
 
-// didYouMean returns the end of a sentence that offers the nearest of the
-// words, or "" when none is near.
-func didYouMean(word string, words []string) string {
+// nearest returns the word that may have been meant, or "" when none is near.
+func nearest(word string, words []string) string {
 	best, distance := "", min(len(word), 3+len(word)/16)
 	for _, candidate := range words {
 		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d
 		}
 	}
-	if best == "" {
-		return ""
+	return best
+}
+
+// didYouMean returns the end of a sentence that offers the nearest of the
+// words, or "" when none is near.
+func didYouMean(word string, words []string) string {
+	if best := nearest(word, words); best != "" {
+		return fmt.Sprintf(": did you mean %q?", best)
 	}
-	return fmt.Sprintf(": did you mean %q?", best)
+	return ""
 }
 
 // oneOf returns the end of a sentence that offers the nearest of the words, or

@@ -18,15 +18,17 @@ import (
 
 // forwardFlags say where deliveries go on to.
 type forwardFlags struct {
-	to      string
-	headers []string
-	invalid bool
+	to       string
+	endpoint endpointFlags
+	invalid  bool
 }
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "forward-to", "", "deliver to the application at this `URL`, and answer as it does")
-	flags.StringArrayVar(&f.headers, "forward-header", nil, "set a header of what is forwarded: `'NAME: VALUE'`")
+	flags.StringArrayVar(&f.endpoint.headers, "forward-header", nil, "set a header of what is forwarded: `'NAME: VALUE'`")
+	f.endpoint.timeout = owox.Timeout
+	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
 }
 
@@ -46,8 +48,8 @@ type forwarder struct {
 // newForwarder returns nil where nothing is to be forwarded.
 func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
-		if len(flags.headers) > 0 || flags.invalid {
-			return nil, usagef("--forward-header and --forward-invalid go with --forward-to: say where to")
+		if flags.invalid || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
+			return nil, usagef("--forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
 		}
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}
@@ -55,7 +57,7 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 	if err != nil {
 		return nil, err
 	}
-	headers, err := parseHeaders(flags.headers)
+	options, headers, err := flags.endpoint.options()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 	if secure {
 		proto = "https"
 	}
-	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(sender.Options{Proxy: http.ProxyFromEnvironment})}, nil
+	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
 }
 
 func (f *forwarder) close() {
@@ -87,6 +89,10 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	}
 	at := f.app.now()
 	attempt := f.sender.Deliver(ctx, request, nil).Last()
+	if failure := attempt.Failure; failure != nil && strings.Contains(failure.Hint, "--insecure") {
+		failure.Hint = "pass --forward-ca-cert FILE to trust the application's certificate, or --forward-insecure to trust any"
+		f.app.note("hint: %s", failure.Hint)
+	}
 	d.Forwarded = &attempt
 	answer := receiver.Answer{Status: attempt.Status, ContentType: owox.HeaderValue(attempt.Headers, owox.HeaderContentType), Body: attempt.Body}
 	switch {

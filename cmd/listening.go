@@ -99,7 +99,7 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	if err != nil {
 		return err
 	}
-	command, err := l.startChild(l.command, out, "OWOXHOOK_URL="+address, "OWOXHOOK_ADDR="+at.Host)
+	command, err := l.startChild(l.command, out, exports(at)...)
 	if err != nil {
 		return err
 	}

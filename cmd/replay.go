@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"text/tabwriter"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -28,16 +26,13 @@ import (
 type replayOptions struct {
 	journalFlags
 	filterFlags
+	endpointFlags
 	unanswered  bool
 	to          string
-	headers     []string
-	timeout     time.Duration
 	concurrency int
 	fresh       bool
 	edit        bool
 	dryRun      bool
-	insecure    bool
-	caCert      string
 }
 
 func newReplayCommand(a *app) *cobra.Command {
@@ -68,18 +63,15 @@ journal or by the word latest, or chosen by flags.`,
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
+	opts.endpointFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.unanswered, "unanswered", false, "deliveries that were never forwarded or replayed with success only")
 	flags.StringVar(&opts.to, "to", "", "deliver to this `URL` or @name (default: the configured url)")
-	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of a delivery, the whole exchange")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 1, "make `N` deliveries at a time")
 	flags.BoolVar(&opts.fresh, "fresh", false, "give payloads a new id and timestamp")
 	flags.BoolVar(&opts.edit, "edit", false, "open each payload in $EDITOR first")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "list what would be delivered, deliver nothing")
-	flags.BoolVar(&opts.insecure, "insecure", false, "accept any TLS certificate")
-	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
 	return cmd
 }
 
@@ -95,8 +87,6 @@ func (o replayOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--concurrency %d: want 1 or more", o.concurrency)
 	case o.edit && o.concurrency > 1:
 		return usagef("--edit opens one payload after the other: leave out --concurrency")
-	case o.timeout <= 0:
-		return usagef("--timeout %v: want more than 0", o.timeout)
 	default:
 		return nil
 	}
@@ -159,15 +149,11 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 	if err != nil {
 		return err
 	}
-	headers, err := parseHeaders(opts.headers)
+	options, headers, err := opts.options()
 	if err != nil {
 		return err
 	}
-	pool, err := certPool(opts.caCert)
-	if err != nil {
-		return err
-	}
-	s := sender.New(sender.Options{Timeout: opts.timeout, Insecure: opts.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment})
+	s := sender.New(options)
 	defer s.Close()
 	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {
 		r := replay{app: a, opts: opts, journal: j, to: to, headers: headers, sender: s, reporter: reporter}

@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,16 +18,13 @@ import (
 type sendOptions struct {
 	payloadFlags
 	loadFlags
+	endpointFlags
 	file            string
 	fresh           bool
 	local           bool
-	headers         []string
 	omitHeaders     []string
-	timeout         time.Duration
 	attempts        int
 	followRedirects bool
-	insecure        bool
-	caCert          string
 	dryRun          bool
 	noValidate      bool
 	verbose         bool
@@ -44,7 +39,8 @@ func newSendCommand(a *app) *cobra.Command {
 		Long: `Deliver a sample or a real payload as OWOX would, and print what came back.
 
 URL is an http or https URL, @name for one of the endpoints in the
-configuration, or left out where url is configured. A delivery is a success
+configuration, or left out where url is configured. In the command that
+owoxhook listen runs, the default is that listener. A delivery is a success
 when the endpoint answers with a 2xx status within 10 seconds.
 
 With --count or --duration it makes a load: each delivery has its own id and
@@ -79,19 +75,16 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	}
 	opts.payloadFlags.bind(cmd)
 	opts.loadFlags.bind(cmd)
+	opts.endpointFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
 	flags.Lookup("event").Usage = "event types to deliver: " + strings.Join(eventNames(), ", ") + ", full `NAMES`, with commas between them"
 	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
 	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
-	flags.StringArrayVarP(&opts.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
 	flags.StringArrayVar(&opts.omitHeaders, "omit-header", nil, "leave out the header `NAME`")
-	flags.DurationVar(&opts.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
 	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart; OWOX tries real events 3 times")
 	flags.BoolVar(&opts.followRedirects, "follow-redirects", false, "follow up to 5 redirects with the same POST")
-	flags.BoolVar(&opts.insecure, "insecure", false, "accept any TLS certificate")
-	flags.StringVar(&opts.caCert, "ca-cert", "", "trust the certificates in `FILE` (PEM) too")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
 	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the answer")
@@ -112,24 +105,23 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--fresh renews the payload of --file: every sample is fresh")
 	case o.attempts < 1:
 		return usagef("--attempts %d: want 1 or more", o.attempts)
-	case o.timeout <= 0:
-		return usagef("--timeout %v: want more than 0", o.timeout)
 	default:
 		return nil
 	}
 }
 
 func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
-	options, err := opts.senderOptions()
+	options, headers, err := opts.options()
 	if err != nil {
 		return err
 	}
+	options.Attempts, options.FollowRedirects = opts.attempts, opts.followRedirects
 	validator, err := validate.New(validate.Config{})
 	if err != nil {
 		return err
 	}
 	return a.reporting(report.Options{Command: "send", Verbose: opts.verbose}, func(reporter report.Reporter) error {
-		job := sendJob{app: a, opts: opts, reporter: reporter, validator: validator}
+		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator}
 		requests, err := job.prepare(ctx, args)
 		if err != nil {
 			return err
@@ -166,6 +158,7 @@ func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request,
 type sendJob struct {
 	*app
 	opts      sendOptions
+	headers   []owox.Header
 	reporter  report.Reporter
 	validator *validate.Validator
 	url       *url.URL
@@ -176,15 +169,10 @@ func (j *sendJob) endpoint(args []string) (*url.URL, error) {
 	if j.opts.local {
 		return parseEndpoint(localURL) // until the receiver has a port
 	}
+	if outer := j.config.outer; len(args) == 0 && outer != "" {
+		args = []string{outer}
+	}
 	return j.resolveEndpoint(args)
-}
-
-func (o sendOptions) senderOptions() (sender.Options, error) {
-	pool, err := certPool(o.caCert)
-	return sender.Options{
-		Timeout: o.timeout, Attempts: o.attempts, FollowRedirects: o.followRedirects,
-		Insecure: o.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment,
-	}, err
 }
 
 // bodies returns what is to be delivered, and refuses it whole when a part
@@ -237,17 +225,13 @@ func (j *sendJob) judge(name string, p payloads.Payload) error {
 }
 
 func (j *sendJob) requests(bodies [][]byte) ([]sender.Request, error) {
-	headers, err := parseHeaders(j.opts.headers)
-	if err != nil {
-		return nil, err
-	}
 	var requests []sender.Request
 	for _, body := range bodies {
 		request := sender.NewRequest(j.url, body)
-		for _, h := range headers {
+		for _, h := range j.headers {
 			request = request.WithoutHeader(h.Name)
 		}
-		request.Headers = append(request.Headers, headers...)
+		request.Headers = append(request.Headers, j.headers...)
 		for _, name := range j.opts.omitHeaders {
 			if !request.HasHeader(name) && len(requests) == 0 {
 				return nil, usagef("cannot omit header %s: the request has none", name)
