@@ -430,8 +430,9 @@ func TestInterruptedCheckSaysSo(t *testing.T) {
 	interrupt(t, cmd, 130)
 }
 
-// What differs between two runs of the same command.
-var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}` +
+// What differs between two runs of the same command: of an id, also what an
+// excerpt leaves of it.
+var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|…[0-9a-f-]+"` +
 	`|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
 
 // TestReadme runs the commands of the README that are marked to be run, in one
@@ -502,7 +503,7 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
-	const posts = 80 // more than a pipe and the outbox hold
+	const posts = 80 // more than a pipe and the queue hold
 	for range posts {
 		client := http.Client{Timeout: 20 * time.Second}
 		response, err := client.Post(listening.URL, "application/json", strings.NewReader(body))

@@ -152,12 +152,12 @@ func (a *app) unknownFormat(formats []string) error {
 
 // wantsJSON is for commands that print what they know, not what they judged.
 func (a *app) wantsJSON() (bool, error) {
-	switch a.output {
-	case report.JSON:
+	switch {
+	case a.output == report.JSON:
 		return true, nil
-	case report.Text:
+	case a.output == report.Text:
 		return false, nil
-	case report.JUnit, report.GitHub:
+	case slices.Contains(report.Formats(), a.output):
 		return false, usagef("nothing is judged here, so there is no format %s: choose text or json", a.output)
 	default:
 		return false, a.unknownFormat([]string{report.Text, report.JSON})

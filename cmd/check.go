@@ -193,12 +193,12 @@ func (c *check) result(r conformance.Result) error {
 	default:
 		c.advised++
 	}
-	return c.reporter.Case(r)
+	return c.reporter.Report(report.Case{Result: r})
 }
 
 // end says the summary and the verdict.
 func (c *check) end(endpoint string) error {
-	err := c.reporter.Summary(report.Summary{
+	err := c.reporter.Report(report.Summary{
 		{N: c.met + c.failed + c.advised + c.untried, Name: "cases", One: "case", Many: "cases"},
 		{N: c.met, Name: "met", One: "met", Many: "met"},
 		{N: c.failed, Name: "failed", One: "failed", Many: "failed"},

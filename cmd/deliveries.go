@@ -85,7 +85,7 @@ func runDeliveriesList(ctx context.Context, a *app, opts deliveriesOptions) erro
 			}
 			count++
 			if asJSON {
-				err = reporter.Delivery(entry.Delivery)
+				err = reporter.Report(report.Delivery{Delivery: entry.Delivery})
 			} else {
 				_, err = fmt.Fprintln(table, listLine(entry))
 			}
@@ -163,7 +163,7 @@ func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word
 		if err != nil {
 			return err
 		}
-		if err := reporter.Delivery(entry.Delivery); err != nil {
+		if err := reporter.Report(report.Delivery{Delivery: entry.Delivery}); err != nil {
 			return err
 		}
 		brief, _, err := a.reporter(report.Options{})
@@ -171,7 +171,7 @@ func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word
 			return err
 		}
 		for i, attempt := range attempts {
-			if err := brief.Attempt(asAttempt(entry.Delivery, attempt, i+1)); err != nil {
+			if err := brief.Report(report.Attempt{Attempt: asAttempt(entry.Delivery, attempt, i+1)}); err != nil {
 				return err
 			}
 		}

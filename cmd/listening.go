@@ -27,7 +27,7 @@ type listening struct {
 	command  []string
 
 	expired time.Duration // after which time was up; 0: it was not
-	outbox  *outbox
+	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
 
 	mu         sync.Mutex
@@ -40,14 +40,14 @@ type listening struct {
 func (l *listening) run(ctx context.Context, listener net.Listener, server receiver.Server) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	l.outbox = newOutbox(l.reporter.Delivery, l.flush, stop)
+	l.queue = report.NewQueue(l.reporter, l.flush, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	err := l.reporter.Listening(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
+	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
 	if err == nil {
 		err = l.flush()
 	}
 	if err != nil {
-		_, _, _ = l.outbox.close()
+		_, _ = l.queue.Close()
 		return errors.Join(err, listener.Close())
 	}
 	if l.onTerminal() && len(l.command) == 0 {
@@ -167,20 +167,23 @@ func (l *listening) received(d delivery.Delivery) {
 		l.duplicates++
 	}
 	l.watch.Add(d)
-	l.outbox.put(d)
+	l.queue.Put(d)
 }
 
-// end says the summary, unless the output broke before, and the verdict.
+// end prints the summary, unless the output broke before, and returns the
+// verdict.
 func (l *listening) end(verdict error) error {
-	omitted, stuck, err := l.outbox.close()
-	if err != nil {
-		return err
-	}
+	omitted, err := l.queue.Close()
 	summary := l.summary(omitted)
-	if stuck {
+	switch {
+	case err == nil:
+		err = l.reporter.Report(summary)
+	case errors.Is(err, report.ErrStuck):
 		l.flush = func() error { return nil } // or it gets stuck too
-		l.note("listen: nobody reads the output: %s", summary)
-	} else if err := l.reporter.Summary(summary); err != nil {
+		l.note("listen: %v: %s", err, summary)
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	switch {

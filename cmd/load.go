@@ -100,7 +100,7 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 		return usageError{err}
 	}
 	load := report.Load{LoadResult: result, URL: j.url.Redacted(), Connections: j.opts.concurrency, Rate: j.opts.rate}
-	err = j.reporter.Load(load)
+	err = j.reporter.Report(load)
 	if page != nil {
 		err = errors.Join(err, report.WriteHTML(page, load), page.Close())
 	}

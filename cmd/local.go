@@ -11,7 +11,7 @@ import (
 )
 
 // sendLocally delivers to a receiver of our own. The receiver's side of each
-// attempt is said before the sender's.
+// attempt is printed before the sender's.
 func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
 	listener, err := listenOn(ctx, "127.0.0.1:0")
 	if err != nil {
@@ -24,15 +24,15 @@ func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) er
 	go func() { ended <- receiver.Server{Handler: handler}.Serve(serving, listener) }()
 
 	j.url.Host = listener.Addr().String()
-	err = j.reporter.Listening(report.Listening{URL: j.url.String(), Path: j.url.Path})
+	err = j.reporter.Report(report.Listening{URL: j.url.String(), Path: j.url.Path})
 	if err == nil {
 		err = j.send(ctx, requests, func(attempt delivery.Attempt) error {
 			if attempt.Status != 0 {
-				if err := j.reporter.Delivery(<-received); err != nil {
+				if err := j.reporter.Report(report.Delivery{Delivery: <-received}); err != nil {
 					return err
 				}
 			}
-			return j.reporter.Attempt(attempt)
+			return j.reportAttempt(attempt)
 		})
 	}
 	stop()

@@ -7,8 +7,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress shows on a terminal how far a command is. It is decoration: that it
-// cannot be shown is nobody's trouble. The zero value shows nothing.
+// progress shows on a terminal how far a command is. It is decoration, so its
+// errors are ignored. The zero value shows nothing.
 type progress struct {
 	bar    *progressbar.ProgressBar
 	shares bool // the terminal with the results

@@ -190,7 +190,7 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 		return err
 	}
 	failed := int(r.failed.Load())
-	err = r.reporter.Summary(report.Summary{
+	err = r.reporter.Report(report.Summary{
 		{N: len(chosen), Name: "deliveries", One: "delivery", Many: "deliveries"},
 		{N: len(chosen) - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
 		{N: failed, Name: "failed", One: "failed", Many: "failed"},
@@ -227,7 +227,7 @@ func (r *replay) deliver(ctx context.Context, sequence int64) error {
 	if err := r.journal.KeepAttempt(entry.Sequence, at, attempt); err != nil {
 		return err
 	}
-	return r.reporter.Attempt(attempt)
+	return r.reporter.Report(report.Attempt{Attempt: attempt})
 }
 
 func (r *replay) request(ctx context.Context, d delivery.Delivery) (sender.Request, error) {

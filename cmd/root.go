@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,7 +74,7 @@ and turns both into checks that a script can rely on.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCommand())
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: text, json, junit or github")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: "+strings.Join(report.Formats(), ", "))
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)

@@ -137,7 +137,7 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 		if opts.local {
 			return job.sendLocally(ctx, requests)
 		}
-		return job.send(ctx, requests, reporter.Attempt)
+		return job.send(ctx, requests, job.reportAttempt)
 	})
 }
 
@@ -217,7 +217,7 @@ func (j *sendJob) judge(name string, p payloads.Payload) error {
 		return nil
 	}
 	for _, f := range findings {
-		if err := j.reporter.Finding(name, f); err != nil {
+		if err := j.reporter.Report(report.Finding{File: name, Finding: f, Text: p.Text, Start: p.Offset}); err != nil {
 			return err
 		}
 	}
@@ -291,8 +291,12 @@ func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func
 	}
 }
 
+func (j *sendJob) reportAttempt(a delivery.Attempt) error {
+	return j.reporter.Report(report.Attempt{Attempt: a})
+}
+
 func (j *sendJob) summary(made, failed int) error {
-	return j.reporter.Summary(report.Summary{
+	return j.reporter.Report(report.Summary{
 		{N: made, Name: "deliveries", One: "delivery", Many: "deliveries"},
 		{N: made - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
 		{N: failed, Name: "failed", One: "failed", Many: "failed"},

@@ -200,7 +200,7 @@ func (j *judge) file(ctx context.Context, name string) error {
 	progress.end()
 	switch {
 	case err == nil:
-		return j.reporter.File(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
+		return j.reporter.Report(report.File{Name: fileName(name), Payloads: j.payloads - before, Duration: j.now().Sub(start)})
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return errInterrupted
 	default:
@@ -216,7 +216,7 @@ func (j *judge) say(name string, v payloads.Verdict) error {
 		if j.quiet && f.Severity < validate.Error {
 			continue
 		}
-		if err := j.reporter.Finding(name, f); err != nil {
+		if err := j.reporter.Report(report.Finding{File: name, Finding: f, Text: v.Text, Start: v.Start}); err != nil {
 			return err
 		}
 	}
@@ -224,7 +224,7 @@ func (j *judge) say(name string, v payloads.Verdict) error {
 }
 
 func (j *judge) end() error {
-	err := j.reporter.Summary(report.Summary{
+	err := j.reporter.Report(report.Summary{
 		{N: j.payloads, Name: "payloads", One: "payload", Many: "payloads"},
 		{N: j.payloads - j.invalid, Name: "valid", One: "valid", Many: "valid"},
 		{N: j.invalid, Name: "invalid", One: "invalid", Many: "invalid"},

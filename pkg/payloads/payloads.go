@@ -63,6 +63,8 @@ func Read(ctx context.Context, r io.Reader, options Options, each func(Payload) 
 type Verdict struct {
 	Payloads, Invalid int
 	Findings          []validate.Finding // with their places in the input
+	Text              []byte             // of the input, from Start on, with what was validated; valid as Payload's
+	Start             int
 }
 
 // Judge validates the payloads that [Read] finds in r, and calls each for the
@@ -72,7 +74,7 @@ func Judge(ctx context.Context, r io.Reader, validator *validate.Validator, each
 	return reader{
 		Options: Options{Limit: validator.MaxBody()},
 		each: func(p Payload) error {
-			v := Verdict{}
+			v := Verdict{Text: p.Text, Start: p.Offset}
 			v.add(p.Findings(validator))
 			return each(v)
 		},

@@ -119,7 +119,7 @@ func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
 func (b *block) judge(ctx context.Context, validator *validate.Validator) error {
 	defer close(b.verdicts)
 	p := Payload{Line: b.line, Offset: b.offset}
-	v := Verdict{}
+	v := Verdict{Text: b.text, Start: b.offset}
 	for rest := b.text; len(rest) > 0 && ctx.Err() == nil; {
 		line := rest
 		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
@@ -142,7 +142,7 @@ func (b *block) judge(ctx context.Context, validator *validate.Validator) error 
 		case b.verdicts <- v:
 		case <-ctx.Done():
 		}
-		v = Verdict{}
+		v = Verdict{Text: b.text, Start: b.offset}
 	}
 	return ctx.Err()
 }

@@ -49,8 +49,8 @@ func needsEscape(text string) bool {
 	return false
 }
 
-// isUnsafe tells characters that a terminal obeys instead of showing: controls,
-// line and paragraph separators, and the marks of bidirectional text.
+// isUnsafe reports whether a terminal obeys a character instead of showing it:
+// controls, line and paragraph separators, and the marks of bidirectional text.
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Bidi_Control, r)
 }

@@ -23,30 +23,30 @@ func result(level conformance.Level, tried, met bool) conformance.Result {
 	}
 }
 
-// everything says one of each result.
+// everything reports one of each result.
 func everything(r report.Reporter) error {
 	return errors.Join(
-		r.Listening(report.Listening{URL: "http://x/"}),
-		r.Delivery(received("{}", nil)),
-		r.Delivery(received("{}", func(d *delivery.Delivery) {
+		r.Report(report.Listening{URL: "http://x/"}),
+		r.Report(report.Delivery{Delivery: received("{}", nil)}),
+		r.Report(report.Delivery{Delivery: received("{}", func(d *delivery.Delivery) {
 			d.Answered = 422
 			d.Findings = []validate.Finding{
 				{Line: 1, Column: 2, Rule: "r1", Severity: validate.Error, Message: "100%\nbad, very: bad"},
 				{Offset: -1, Rule: "r2", Severity: validate.Info, Message: "fyi"},
 			}
-		})),
-		r.Attempt(delivery.Attempt{ID: "i", URL: "http://x/", Number: 1, Failure: &delivery.Failure{Kind: delivery.Refused, Error: "refused]]>", Hint: "start it"}}),
-		r.Attempt(delivery.Attempt{ID: "i", URL: "http://x/", Number: 2, Status: 200, Duration: time.Second}),
-		r.Attempt(delivery.Attempt{ID: "j", URL: "http://x/", Number: 1, Status: 500, Body: []byte("<b>\x00"), Failure: &delivery.Failure{Kind: delivery.BadStatus, Error: "status 500", Hint: "look"}}),
-		r.Finding("a,b.json", validate.Finding{Line: 3, Column: 4, Rule: "r3", Severity: validate.Warning, Message: "odd"}),
-		r.File(report.File{Name: "a,b.json", Payloads: 1, Duration: time.Second}),
-		r.Finding("c.json", validate.Finding{Line: 5, Column: 6, Rule: "r4", Severity: validate.Error, Message: "bad"}),
-		r.File(report.File{Name: "c.json", Payloads: 1}),
-		r.Case(result(conformance.Required, true, true)),
-		r.Case(result(conformance.Required, true, false)),
-		r.Case(result(conformance.Advised, true, false)),
-		r.Case(result(conformance.Required, false, false)),
-		r.Summary(report.Summary{{3, "things", "thing", "things"}}),
+		})}),
+		r.Report(report.Attempt{Attempt: delivery.Attempt{ID: "i", URL: "http://x/", Number: 1, Failure: &delivery.Failure{Kind: delivery.Refused, Error: "refused]]>", Hint: "start it"}}}),
+		r.Report(report.Attempt{Attempt: delivery.Attempt{ID: "i", URL: "http://x/", Number: 2, Status: 200, Duration: time.Second}}),
+		r.Report(report.Attempt{Attempt: delivery.Attempt{ID: "j", URL: "http://x/", Number: 1, Status: 500, Body: []byte("<b>\x00"), Failure: &delivery.Failure{Kind: delivery.BadStatus, Error: "status 500", Hint: "look"}}}),
+		r.Report(report.Finding{File: "a,b.json", Finding: validate.Finding{Line: 3, Column: 4, Rule: "r3", Severity: validate.Warning, Message: "odd"}}),
+		r.Report(report.File{Name: "a,b.json", Payloads: 1, Duration: time.Second}),
+		r.Report(report.Finding{File: "c.json", Finding: validate.Finding{Line: 5, Column: 6, Rule: "r4", Severity: validate.Error, Message: "bad"}}),
+		r.Report(report.File{Name: "c.json", Payloads: 1}),
+		r.Report(report.Case{Result: result(conformance.Required, true, true)}),
+		r.Report(report.Case{Result: result(conformance.Required, true, false)}),
+		r.Report(report.Case{Result: result(conformance.Advised, true, false)}),
+		r.Report(report.Case{Result: result(conformance.Required, false, false)}),
+		r.Report(report.Summary{{3, "things", "thing", "things"}}),
 		r.Close(),
 	)
 }
@@ -54,7 +54,7 @@ func everything(r report.Reporter) error {
 func TestJUnitIsReadByOthers(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, adviceFails := range []bool{false, true} {
-		out, errOut := say(t, "junit", report.Options{Command: "test", Now: func() time.Time { return start }, AdviceFails: adviceFails}, everything)
+		out, errOut := printed(t, "junit", report.Options{Command: "test", Now: func() time.Time { return start }, AdviceFails: adviceFails}, everything)
 		if errOut != "listening on http://x/\n" || !strings.HasPrefix(out, `<?xml version="1.0" encoding="UTF-8"?>`) {
 			t.Errorf("standard error %q, report %.60q", errOut, out)
 		}
@@ -96,8 +96,8 @@ func TestJUnitIsReadByOthers(t *testing.T) {
 
 // A payload that was not sent has findings, but no file.
 func TestJUnitKeepsFindingsWithoutAFile(t *testing.T) {
-	out, _ := say(t, "junit", report.Options{Command: "send"}, func(r report.Reporter) error {
-		return errors.Join(r.Finding("sample", validate.Finding{Rule: "r", Severity: validate.Error, Message: "m"}), r.Close())
+	out, _ := printed(t, "junit", report.Options{Command: "send"}, func(r report.Reporter) error {
+		return errors.Join(r.Report(report.Finding{File: "sample", Finding: validate.Finding{Rule: "r", Severity: validate.Error, Message: "m"}}), r.Close())
 	})
 	suites, err := junit.Ingest([]byte(out))
 	if err != nil || suites[0].Totals.Failed != 1 {
@@ -107,7 +107,7 @@ func TestJUnitKeepsFindingsWithoutAFile(t *testing.T) {
 
 func TestGitHubCommandsAreEscaped(t *testing.T) {
 	var summary bytes.Buffer
-	out, errOut := say(t, "github", report.Options{Command: "test", StepSummary: &summary}, everything)
+	out, errOut := printed(t, "github", report.Options{Command: "test", StepSummary: &summary}, everything)
 	want := `::error title=r1::100%25\nbad, very: bad
 ::notice title=r2::fyi
 ::error title=not delivered::POST http://x/ -: refused]]>: start it
@@ -137,7 +137,7 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestBothSayTheSame(t *testing.T) {
+func TestBothReportTheSame(t *testing.T) {
 	var first, second bytes.Buffer
 	reporters := make([]report.Reporter, 2)
 	for i, out := range []*bytes.Buffer{&first, &second} {
@@ -165,7 +165,7 @@ func TestTextOfCases(t *testing.T) {
 		{result(conformance.Advised, true, false), "advice  a-case                    a title\n        want: 2xx\n        seen: 5xx: \\x1b|boom\n        do:   mend it\n"},
 	}
 	for _, tt := range tests {
-		if got, _ := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Case(tt.r) }); got != tt.want {
+		if got, _ := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Case{Result: tt.r}) }); got != tt.want {
 			t.Errorf("got  %q\nwant %q", got, tt.want)
 		}
 	}
@@ -174,7 +174,9 @@ func TestTextOfCases(t *testing.T) {
 func TestJSONOfCases(t *testing.T) {
 	met, untried := result(conformance.Required, true, true), result(conformance.Required, false, false)
 	met.Advice, met.Seen, untried.Advice, untried.Seen = "", "s", "", "s"
-	got, _ := say(t, "json", report.Options{}, func(r report.Reporter) error { return errors.Join(r.Case(met), r.Case(untried)) })
+	got, _ := printed(t, "json", report.Options{}, func(r report.Reporter) error {
+		return errors.Join(r.Report(report.Case{Result: met}), r.Report(report.Case{Result: untried}))
+	})
 	want := `{"type":"case","id":"a-case","title":"a title","level":"required","met":true,"seen":"s","durationMs":1500}
 {"type":"case","id":"a-case","title":"a title","level":"required","seen":"s","durationMs":1500}
 `

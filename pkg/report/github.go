@@ -83,8 +83,29 @@ func markdown(text string) string {
 	return markdownEscaper.Replace(strings.Join(lines, "\n"))
 }
 
-func (g *githubReporter) Listening(l Listening) error {
-	return write(g.errOut, "listening on "+l.URL+"\n")
+func (g *githubReporter) Report(r Result) error {
+	switch r := r.(type) {
+	case Listening:
+		return write(g.errOut, "listening on "+r.URL+"\n")
+	case Delivery:
+		return g.delivery(r.Delivery)
+	case Attempt:
+		return g.attempt(r.Attempt)
+	case Finding:
+		g.row(r.Severity < validate.Error, fmt.Sprintf("%s:%d:%d", r.File, r.Line, r.Column), r.Message, r.Rule)
+		return g.finding(r.File, r.Finding)
+	case Case:
+		return g.conformance(r.Result)
+	case Load:
+		return g.load(r)
+	case Summary:
+		g.mu.Lock()
+		g.counts = append(g.counts, r.String())
+		g.mu.Unlock()
+		return write(g.errOut, r.String()+"\n")
+	default:
+		return nil
+	}
 }
 
 func (g *githubReporter) finding(file string, f validate.Finding) error {
@@ -95,12 +116,7 @@ func (g *githubReporter) finding(file string, f validate.Finding) error {
 	return g.annotate(githubLevels[f.Severity], Escape(f.Message), at)
 }
 
-func (g *githubReporter) Finding(file string, f validate.Finding) error {
-	g.row(f.Severity < validate.Error, fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column), f.Message, f.Rule)
-	return g.finding(file, f)
-}
-
-func (g *githubReporter) Delivery(d delivery.Delivery) error {
+func (g *githubReporter) delivery(d delivery.Delivery) error {
 	problems, _ := split(d.Findings, "body")
 	words := note(d)
 	if words != "" {
@@ -118,7 +134,7 @@ func (g *githubReporter) Delivery(d delivery.Delivery) error {
 	return nil
 }
 
-func (g *githubReporter) Attempt(a delivery.Attempt) error {
+func (g *githubReporter) attempt(a delivery.Attempt) error {
 	what := fmt.Sprintf("%s %s %s", owox.Method, a.URL, event(a.Event))
 	if a.Failure == nil {
 		g.row(true, what, orDash(a.ID), statusText(a.Status))
@@ -128,9 +144,7 @@ func (g *githubReporter) Attempt(a delivery.Attempt) error {
 	return g.annotate("error", fmt.Sprintf("%s: %s: %s", Escape(what), Escape(a.Failure.Error), Escape(a.Failure.Hint)), place{title: "not delivered"})
 }
 
-func (g *githubReporter) File(File) error { return nil }
-
-func (g *githubReporter) Case(r conformance.Result) error {
+func (g *githubReporter) conformance(r conformance.Result) error {
 	if !r.Tried {
 		g.row(false, r.ID, r.Requires, r.Seen)
 		return nil
@@ -147,13 +161,6 @@ func (g *githubReporter) Case(r conformance.Result) error {
 	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, Escape(r.Seen), Escape(r.Advice)), place{title: r.ID})
 }
 
-func (g *githubReporter) Summary(s Summary) error {
-	g.mu.Lock()
-	g.counts = append(g.counts, s.String())
-	g.mu.Unlock()
-	return write(g.errOut, s.String()+"\n")
-}
-
 // Close writes the table.
 func (g *githubReporter) Close() error {
 	if g.summary == nil {
@@ -166,4 +173,17 @@ func (g *githubReporter) Close() error {
 	}
 	fmt.Fprintf(&out, "%s\n", strings.Join(g.counts, "\n"))
 	return write(g.summary, out.String())
+}
+
+func (g *githubReporter) load(l Load) error {
+	good := l.Failed == 0
+	p99 := "-"
+	if l.Latency.TotalCount() > 0 {
+		p99 = "p99 " + round(quantile(l.Latency, 99)).String()
+	}
+	g.row(good, owox.Method+" "+l.URL, l.headline(), p99)
+	if good {
+		return nil
+	}
+	return g.annotate("error", l.verdict()+": "+strings.Join(l.problems(), "; "), place{})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,12 +20,12 @@ import (
 )
 
 // jsonReporter writes one object a line, each with a type. The members are a
-// promise: some may be added, none is renamed.
+// promise: members are added, never renamed.
 type jsonReporter struct{ out *lockedWriter }
 
 func newJSON(o Options) Reporter { return jsonReporter{&lockedWriter{w: o.Out}} }
 
-// Lenient, because it repeats what came: the bytes were judged already.
+// Lenient, because it repeats what came: the bytes were validated already.
 var jsonOptions = json.JoinOptions(
 	jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true),
 	json.Deterministic(true), jsontext.Multiline(false),
@@ -54,7 +56,12 @@ func escapeJSON(text []byte) []byte {
 	return out.Bytes()
 }
 
-func (j jsonReporter) line(object any) error {
+// Report writes a result as one line. A file has none: findings name it.
+func (j jsonReporter) Report(r Result) error {
+	object := objectOf(r)
+	if object == nil {
+		return nil
+	}
 	text, err := Line(object)
 	if err != nil {
 		return err
@@ -63,13 +70,35 @@ func (j jsonReporter) line(object any) error {
 	return err
 }
 
-func (j jsonReporter) Listening(l Listening) error {
-	return j.line(struct {
-		Type    string `json:"type"`
-		URL     string `json:"url"`
-		Path    string `json:"path"`
-		Journal string `json:"journal"`
-	}{"listening", l.URL, l.Path, l.Journal})
+func (j jsonReporter) Close() error { return nil }
+
+// objectOf returns the JSON object of a result; nil: it has none.
+func objectOf(r Result) any {
+	switch r := r.(type) {
+	case Listening:
+		return listeningJSON{"listening", r.URL, r.Path, r.Journal}
+	case Delivery:
+		return newDeliveryJSON(r.Delivery)
+	case Attempt:
+		return newAttemptJSON(r.Attempt)
+	case Finding:
+		return findingJSON{"finding", r.File, r.Finding}
+	case Case:
+		return newCaseJSON(r.Result)
+	case Load:
+		return newLoadJSON(r)
+	case Summary:
+		return summaryJSON(r)
+	default:
+		return nil
+	}
+}
+
+type listeningJSON struct {
+	Type    string `json:"type"`
+	URL     string `json:"url"`
+	Path    string `json:"path"`
+	Journal string `json:"journal"`
 }
 
 type deliveryJSON struct {
@@ -98,7 +127,7 @@ type deliveryJSON struct {
 	Sequence    int64              `json:"sequence,omitzero"`    // in the journal
 }
 
-func (j jsonReporter) Delivery(d delivery.Delivery) error {
+func newDeliveryJSON(d delivery.Delivery) deliveryJSON {
 	object := deliveryJSON{
 		Type: "delivery", ID: d.ID, Event: string(d.Event), IsTest: d.IsTest, ReceivedAt: owox.FormatTimestamp(d.ReceivedAt),
 		Remote: d.Remote, Method: d.Method, Path: d.Path, Headers: d.Headers, Cut: d.Cut,
@@ -121,7 +150,7 @@ func (j jsonReporter) Delivery(d delivery.Delivery) error {
 			object.BodyBase64 = base64.StdEncoding.EncodeToString(d.Body)
 		}
 	}
-	return j.line(object)
+	return object
 }
 
 type forwardedJSON struct {
@@ -176,7 +205,7 @@ type attemptJSON struct {
 	Answer     string  `json:"answer,omitzero"` // the beginning of the body of a failure
 }
 
-func (j jsonReporter) Attempt(a delivery.Attempt) error {
+func newAttemptJSON(a delivery.Attempt) attemptJSON {
 	object := attemptJSON{
 		Type: "attempt", ID: a.ID, Event: string(a.Event), URL: a.URL, Attempt: a.Number, OK: a.OK(), Status: a.Status,
 		DurationMS: milliseconds(a.Duration),
@@ -185,20 +214,14 @@ func (j jsonReporter) Attempt(a delivery.Attempt) error {
 		object.Kind, object.Error, object.Hint = string(f.Kind), f.Error, f.Hint
 		object.Answer = strings.ToValidUTF8(string(a.Body), "\ufffd")
 	}
-	return j.line(object)
+	return object
 }
 
-func (j jsonReporter) Finding(file string, f validate.Finding) error {
-	return j.line(struct {
-		Type             string `json:"type"`
-		File             string `json:"file"`
-		validate.Finding `json:",inline"`
-	}{"finding", file, f})
+type findingJSON struct {
+	Type             string `json:"type"`
+	File             string `json:"file"`
+	validate.Finding `json:",inline"`
 }
-
-func (j jsonReporter) File(File) error { return nil }
-
-func (j jsonReporter) Close() error { return nil }
 
 type caseJSON struct {
 	Type       string  `json:"type"`
@@ -211,19 +234,15 @@ type caseJSON struct {
 	DurationMS float64 `json:"durationMs"`
 }
 
-func (j jsonReporter) Case(r conformance.Result) error {
+func newCaseJSON(r conformance.Result) caseJSON {
 	object := caseJSON{"case", r.ID, r.Title, string(r.Level), nil, r.Seen, r.Advice, milliseconds(r.Duration)}
 	if r.Tried {
 		object.Met = &r.Met
 	}
-	return j.line(object)
+	return object
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func (j jsonReporter) Summary(s Summary) error {
-	return j.line(summaryJSON(s))
-}
 
 type summaryJSON Summary
 
@@ -234,4 +253,75 @@ func (s summaryJSON) MarshalJSONTo(enc *jsontext.Encoder) error {
 		tokens = append(tokens, jsontext.String(count.Name), jsontext.Int(int64(count.N)))
 	}
 	return writeTokens(enc, append(tokens, jsontext.EndObject))
+}
+
+type loadJSON struct {
+	Type        string              `json:"type"`
+	URL         string              `json:"url"`
+	Connections int                 `json:"connections"`
+	Rate        float64             `json:"rate,omitzero"`
+	Deliveries  int                 `json:"deliveries"`
+	Succeeded   int                 `json:"succeeded"`
+	Failed      int                 `json:"failed"`
+	DurationMS  float64             `json:"durationMs"`
+	PerSecond   float64             `json:"perSecond"`
+	Statuses    map[string]int      `json:"statuses"`
+	Failures    []loadFailureJSON   `json:"failures"`
+	LatencyMS   map[string]*float64 `json:"latencyMs"` // by percentile; null: there is none
+	Histogram   []barJSON           `json:"histogram"`
+	Timeline    []intervalJSON      `json:"timeline"`
+}
+
+type loadFailureJSON struct {
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+	Error string `json:"error"` // of the first one
+	Hint  string `json:"hint"`
+}
+
+type barJSON struct {
+	AboveMS float64 `json:"aboveMs"`
+	UpToMS  float64 `json:"upToMs"`
+	Count   int64   `json:"count"`
+}
+
+type intervalJSON struct {
+	StartMS    float64 `json:"startMs"`
+	EndMS      float64 `json:"endMs"`
+	Deliveries int     `json:"deliveries"`
+	Failed     int     `json:"failed"`
+	P50MS      float64 `json:"p50Ms"`
+	P99MS      float64 `json:"p99Ms"`
+	MaxMS      float64 `json:"maxMs"`
+}
+
+func newLoadJSON(l Load) loadJSON {
+	object := loadJSON{
+		Type: "load", URL: l.URL, Connections: l.Connections, Rate: l.Rate,
+		Deliveries: l.Deliveries, Succeeded: l.Deliveries - l.Failed, Failed: l.Failed,
+		DurationMS: milliseconds(l.Elapsed), PerSecond: math.Round(l.PerSecond()*10) / 10,
+		Statuses: map[string]int{}, LatencyMS: map[string]*float64{},
+	}
+	for status, count := range l.Statuses {
+		object.Statuses[strconv.Itoa(status)] = count
+	}
+	for _, f := range l.Failures {
+		object.Failures = append(object.Failures, loadFailureJSON{string(f.Kind), f.Count, f.Error, f.Hint})
+	}
+	for _, p := range percentiles {
+		object.LatencyMS[p.name] = nil
+		if l.Latency.TotalCount() > 0 {
+			ms := milliseconds(quantile(l.Latency, p.of))
+			object.LatencyMS[p.name] = &ms
+		}
+	}
+	for _, b := range bars(l.Latency) {
+		object.Histogram = append(object.Histogram, barJSON{milliseconds(b.from), milliseconds(b.to), b.count})
+	}
+	for _, in := range l.Timeline {
+		object.Timeline = append(object.Timeline, intervalJSON{
+			milliseconds(in.Start), milliseconds(in.End), in.Deliveries, in.Failed, milliseconds(in.P50), milliseconds(in.P99), milliseconds(in.Max),
+		})
+	}
+	return object
 }

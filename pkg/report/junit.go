@@ -39,18 +39,34 @@ func newJUnit(o Options) Reporter {
 	return &junitReporter{out: o.Out, errOut: o.Err, command: o.Command, advice: o.AdviceFails, started: o.Now(), now: o.Now}
 }
 
-func (j *junitReporter) Listening(l Listening) error {
-	return write(j.errOut, "listening on "+l.URL+"\n")
+func (j *junitReporter) Report(r Result) error {
+	switch r := r.(type) {
+	case Listening:
+		return write(j.errOut, "listening on "+r.URL+"\n")
+	case Delivery:
+		j.delivery(r.Delivery)
+	case Attempt:
+		j.attempt(r.Attempt)
+	case Finding:
+		j.finding(r)
+	case File:
+		j.file(r)
+	case Case:
+		j.conformance(r.Result)
+	case Load:
+		j.add("load", owox.Method+" "+r.URL, r.Elapsed, r.verdict(), r.problems(), r.headline())
+	}
+	return nil
 }
 
 // add adds a test case; problems make it a failure.
-func (j *junitReporter) add(kind, name string, took time.Duration, message string, problems []string, said string) {
+func (j *junitReporter) add(kind, name string, took time.Duration, message string, problems []string, output string) {
 	c := junit.Testcase{Classname: "owoxhook." + j.command + "." + kind, Name: Escape(name), Time: seconds(took)}
 	if len(problems) > 0 {
 		c.Failure = &junit.Result{Message: Escape(message), Type: kind, Data: strings.Join(problems, "\n")}
 	}
-	if said != "" {
-		c.SystemOut = &junit.Output{Data: said}
+	if output != "" {
+		c.SystemOut = &junit.Output{Data: output}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -59,7 +75,7 @@ func (j *junitReporter) add(kind, name string, took time.Duration, message strin
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
-func (j *junitReporter) Delivery(d delivery.Delivery) error {
+func (j *junitReporter) delivery(d delivery.Delivery) {
 	name := fmt.Sprintf("%s %s %s", d.Method, d.Path, orDash(d.ID))
 	problems, others := split(d.Findings, "body")
 	message := fmt.Sprintf("answered %d", d.Answered)
@@ -67,7 +83,6 @@ func (j *junitReporter) Delivery(d delivery.Delivery) error {
 		problems = append(problems, Escape(words))
 	}
 	j.add("delivery", name, 0, message, problems, strings.Join(others, "\n"))
-	return nil
 }
 
 // split separates the findings that make a failure from the others.
@@ -91,8 +106,8 @@ func plain(file string, f validate.Finding) string {
 	return Escape(file) + ":" + text
 }
 
-// Attempt keeps the last attempt at a delivery: it decides.
-func (j *junitReporter) Attempt(a delivery.Attempt) error {
+// attempt keeps the last attempt at a delivery: it decides.
+func (j *junitReporter) attempt(a delivery.Attempt) {
 	if a.Number > 1 {
 		j.mu.Lock()
 		j.cases = j.cases[:len(j.cases)-1]
@@ -101,10 +116,9 @@ func (j *junitReporter) Attempt(a delivery.Attempt) error {
 	name := fmt.Sprintf("%s %s %s", owox.Method, a.URL, orDash(a.ID))
 	if f := a.Failure; f != nil {
 		j.add("attempt", name, a.Duration, f.Error, []string{Escape(f.Error), Escape(f.Hint), escapeLines(beginning(a.Body))}, "")
-		return nil
+		return
 	}
 	j.add("attempt", name, a.Duration, "", nil, statusText(a.Status))
-	return nil
 }
 
 func escapeLines(text string) string {
@@ -115,31 +129,29 @@ func escapeLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (j *junitReporter) Finding(file string, f validate.Finding) error {
+func (j *junitReporter) finding(f Finding) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.findings = append(j.findings, plain(file, f))
+	j.findings = append(j.findings, plain(f.File, f.Finding))
 	if f.Severity == validate.Error {
 		j.failures++
 	}
-	return nil
 }
 
-func (j *junitReporter) File(f File) error {
+func (j *junitReporter) file(f File) {
 	j.mu.Lock()
 	findings, failures := j.findings, j.failures
 	j.findings, j.failures = nil, 0
 	j.mu.Unlock()
 	if failures == 0 {
 		j.add("file", f.Name, f.Duration, "", nil, strings.Join(findings, "\n"))
-		return nil
+		return
 	}
 	message := Summary{{failures, "", "error", "errors"}, {f.Payloads, "", "payload", "payloads"}}
 	j.add("file", f.Name, f.Duration, message.String(), findings, "")
-	return nil
 }
 
-func (j *junitReporter) Case(r conformance.Result) error {
+func (j *junitReporter) conformance(r conformance.Result) {
 	c := junit.Testcase{Classname: "owoxhook." + j.command + "." + string(r.Level), Name: r.ID, Time: seconds(r.Duration)}
 	switch {
 	case !r.Tried:
@@ -157,18 +169,13 @@ func (j *junitReporter) Case(r conformance.Result) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.cases = append(j.cases, c)
-	return nil
 }
-
-func (j *junitReporter) Summary(Summary) error { return nil }
 
 // Close writes the suite. Findings without a file, of a payload that was not
 // sent, are a case of their own.
 func (j *junitReporter) Close() error {
 	if len(j.findings) > 0 {
-		if err := j.File(File{Name: "payload", Payloads: 1}); err != nil {
-			return err
-		}
+		j.file(File{Name: "payload", Payloads: 1})
 	}
 	suite := junit.Testsuite{Name: "owoxhook " + j.command, Time: seconds(j.now().Sub(j.started))}
 	suite.SetTimestamp(j.started)

@@ -34,7 +34,7 @@ func loadOf() Load {
 
 func TestLoadAsText(t *testing.T) {
 	var out, errOut bytes.Buffer
-	if err := newText(Options{Out: &out, Err: &errOut}).Load(loadOf()); err != nil {
+	if err := newText(Options{Out: &out, Err: &errOut}).Report(loadOf()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -6,8 +6,8 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 )
 
-// note says in words why a request was refused, not kept, or not answered; it
-// is empty where findings tell everything.
+// note returns in words why a request was refused, not kept, or not answered; it
+// is empty where the findings are enough.
 func note(d delivery.Delivery) string {
 	switch d.State {
 	case delivery.StateNotKept:

@@ -1,16 +1,15 @@
-// Package report says results: to people as text, to scripts as JSON, to test
+// Package report prints results: to people as text, to scripts as JSON, to test
 // dashboards as JUnit, and to GitHub as annotations.
 //
-// What is said comes from outside and may be anything, so no format writes it
-// raw: control characters, and those that change the direction of text, are
-// shown escaped and cannot drive a terminal.
+// Results quote what came from outside, which may be anything, so no format
+// writes it raw: control characters, and those that change the direction of
+// text, are escaped and cannot drive a terminal.
 package report
 
 import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,38 +19,71 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
-// Reporter says results, one call a result. It may be used by several
-// goroutines at once. An error means that the output cannot be written.
+// Reporter prints results in a format, which may leave out some of them. It may
+// be used by several goroutines at once. An error means that the output cannot
+// be written.
 type Reporter interface {
-	Listening(Listening) error
-	Delivery(delivery.Delivery) error
-	Attempt(delivery.Attempt) error
-	Finding(file string, f validate.Finding) error
-	File(File) error // after its findings
-	Case(conformance.Result) error
-	Load(Load) error
-	Summary(Summary) error
-	Close() error // writes what is said at the end
+	Report(Result) error
+	Close() error // writes what comes at the end
 }
 
-// File says that a file was judged.
-type File struct {
-	Name     string
-	Payloads int
-	Duration time.Duration
-}
+// Result is what a [Reporter] prints: one of the types of this package that
+// have its method.
+type Result interface{ result() }
 
-// Listening says that a receiver is ready.
+// Listening reports that a receiver is ready.
 type Listening struct {
 	URL     string // with the real port
 	Path    string
 	Journal string // the file that keeps deliveries; "": none does
 }
 
-// Summary is the last word of a command that judged several things.
+// Delivery is a delivery that was received.
+type Delivery struct{ delivery.Delivery }
+
+// Attempt is an attempt at a delivery.
+type Attempt struct{ delivery.Attempt }
+
+// Finding is a finding about a payload or request in a file.
+type Finding struct {
+	validate.Finding // with its place in the file
+	File             string
+	// Text is what was validated, for formats that show the place in it. It is
+	// read before Report returns. nil: there is nothing to show.
+	Text  []byte
+	Start int // where Text starts in the file, in bytes
+}
+
+// File reports that a file was validated. It comes after its findings.
+type File struct {
+	Name     string
+	Payloads int
+	Duration time.Duration
+}
+
+// Case is the result of a conformance case.
+type Case struct{ conformance.Result }
+
+// Summary counts the results of a command. It comes last.
 type Summary []Count
 
-// String says the summary in words, such as "1 payload, 2 errors".
+// Count is one number of a summary.
+type Count struct {
+	N         int
+	Name      string // member of the JSON object
+	One, Many string // the words behind the number in a sentence
+}
+
+func (Listening) result() {}
+func (Delivery) result()  {}
+func (Attempt) result()   {}
+func (Finding) result()   {}
+func (File) result()      {}
+func (Case) result()      {}
+func (Load) result()      {}
+func (Summary) result()   {}
+
+// String returns the summary as a sentence, such as "1 payload, 2 errors".
 func (s Summary) String() string {
 	words := make([]string, len(s))
 	for i, count := range s {
@@ -64,14 +96,7 @@ func (s Summary) String() string {
 	return strings.Join(words, ", ")
 }
 
-// Count is one number of a summary.
-type Count struct {
-	N         int
-	Name      string // member of the JSON object
-	One, Many string // the words behind the number in a sentence
-}
-
-// Options say where and how results are said.
+// Options say where and how results are printed.
 type Options struct {
 	Out     io.Writer // results
 	Err     io.Writer // banner, hints, summary
@@ -93,41 +118,43 @@ const (
 	GitHub = "github"
 )
 
-var formats = map[string]func(Options) Reporter{
-	Text: newText, JSON: newJSON, JUnit: newJUnit, GitHub: newGitHub,
+// formats are all formats, the default first.
+var formats = []struct {
+	name string
+	make func(Options) Reporter
+}{
+	{Text, newText},
+	{JSON, newJSON},
+	{JUnit, newJUnit},
+	{GitHub, newGitHub},
 }
 
 // Formats returns the names of the formats, the default first.
-func Formats() []string { return []string{Text, JSON, JUnit, GitHub} }
-
-// New returns the reporter of a format.
-func New(format string, options Options) (Reporter, error) {
-	if !slices.Contains(Formats(), format) {
-		return nil, fmt.Errorf("unknown output format %q", format)
+func Formats() []string {
+	names := make([]string, len(formats))
+	for i, format := range formats {
+		names[i] = format.name
 	}
-	return formats[format](options), nil
+	return names
 }
 
-// Both says everything to two reporters.
+// New returns the reporter of a format.
+func New(name string, options Options) (Reporter, error) {
+	for _, format := range formats {
+		if format.name == name {
+			return format.make(options), nil
+		}
+	}
+	return nil, fmt.Errorf("unknown output format %q", name)
+}
+
+// Both returns a reporter that passes every result to a and b.
 func Both(a, b Reporter) Reporter { return both{a, b} }
 
 type both struct{ a, b Reporter }
 
-func (t both) Listening(l Listening) error { return errors.Join(t.a.Listening(l), t.b.Listening(l)) }
-
-func (t both) Delivery(d delivery.Delivery) error {
-	return errors.Join(t.a.Delivery(d), t.b.Delivery(d))
-}
-
-func (t both) Attempt(a delivery.Attempt) error { return errors.Join(t.a.Attempt(a), t.b.Attempt(a)) }
-func (t both) File(f File) error                { return errors.Join(t.a.File(f), t.b.File(f)) }
-func (t both) Case(r conformance.Result) error  { return errors.Join(t.a.Case(r), t.b.Case(r)) }
-func (t both) Summary(s Summary) error          { return errors.Join(t.a.Summary(s), t.b.Summary(s)) }
-func (t both) Close() error                     { return errors.Join(t.a.Close(), t.b.Close()) }
-
-func (t both) Finding(file string, f validate.Finding) error {
-	return errors.Join(t.a.Finding(file, f), t.b.Finding(file, f))
-}
+func (t both) Report(r Result) error { return errors.Join(t.a.Report(r), t.b.Report(r)) }
+func (t both) Close() error          { return errors.Join(t.a.Close(), t.b.Close()) }
 
 // lockedWriter writes each result in one piece.
 type lockedWriter struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
-// say collects what a reporter writes to both streams.
-func say(t *testing.T, format string, options report.Options, call func(report.Reporter) error) (out, errOut string) {
+// printed returns what a reporter writes to both streams.
+func printed(t *testing.T, format string, options report.Options, call func(report.Reporter) error) (out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	options.Out, options.Err = &stdout, &stderr
@@ -89,7 +89,7 @@ func TestTextOfDeliveries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := say(t, "text", report.Options{Verbose: tt.verbose}, func(r report.Reporter) error { return r.Delivery(tt.d) })
+			got, _ := printed(t, "text", report.Options{Verbose: tt.verbose}, func(r report.Reporter) error { return r.Report(report.Delivery{Delivery: tt.d}) })
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -99,13 +99,13 @@ func TestTextOfDeliveries(t *testing.T) {
 
 func TestTextOfAttempts(t *testing.T) {
 	attempt := delivery.Attempt{ID: "i", Event: owox.RunSuccessful, URL: "http://x/", Number: 2, Status: 200, Duration: 1234567 * time.Nanosecond}
-	got, hint := say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Attempt(attempt) })
+	got, hint := printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
 	if got != "POST http://x/  200 OK  run.successful  i  attempt 2  1.23ms\n" || hint != "" {
 		t.Errorf("success: %q, %q", got, hint)
 	}
 	attempt.Status, attempt.Body = 500, []byte("<h1>\x1b[31m</h1>\n"+strings.Repeat("line\n", 9))
 	attempt.Failure = &delivery.Failure{Kind: delivery.BadStatus, Error: "status 500", Hint: "look"}
-	got, hint = say(t, "text", report.Options{}, func(r report.Reporter) error { return r.Attempt(attempt) })
+	got, hint = printed(t, "text", report.Options{}, func(r report.Reporter) error { return r.Report(report.Attempt{Attempt: attempt}) })
 	want := "POST http://x/  500 Internal Server Error  run.successful  i  attempt 2  1.23ms  failed: status 500\n" +
 		"    <h1>\\x1b[31m</h1>\n    line\n    line\n    line\n    line\n    ...\n"
 	if diff := cmp.Diff(want, got); diff != "" || hint != "hint: look\n" {
@@ -115,11 +115,11 @@ func TestTextOfAttempts(t *testing.T) {
 
 func TestColours(t *testing.T) {
 	finding := validate.Finding{Line: 1, Column: 2, Severity: validate.Error, Rule: "r", Message: "m"}
-	call := func(r report.Reporter) error { return r.Finding("f", finding) }
-	if got, _ := say(t, "text", report.Options{Color: true}, call); got != "f:1:2: \x1b[31;1merror\x1b[0;22m: m \x1b[2m[r]\x1b[22m\n" {
+	call := func(r report.Reporter) error { return r.Report(report.Finding{File: "f", Finding: finding}) }
+	if got, _ := printed(t, "text", report.Options{Color: true}, call); got != "f:1:2: \x1b[31;1merror\x1b[0;22m: m \x1b[2m[r]\x1b[22m\n" {
 		t.Errorf("with colour: %q", got)
 	}
-	if got, _ := say(t, "text", report.Options{}, call); got != "f:1:2: error: m [r]\n" {
+	if got, _ := printed(t, "text", report.Options{}, call); got != "f:1:2: error: m [r]\n" {
 		t.Errorf("without: %q", got)
 	}
 }
@@ -131,43 +131,43 @@ func TestJSONObjects(t *testing.T) {
 		want string
 	}{
 		{
-			"listening", func(r report.Reporter) error { return r.Listening(report.Listening{URL: "http://x/", Path: "/"}) },
+			"listening", func(r report.Reporter) error { return r.Report(report.Listening{URL: "http://x/", Path: "/"}) },
 			`{"type":"listening","url":"http://x/","path":"/","journal":""}`,
 		},
 		{"delivery", func(r report.Reporter) error {
-			return r.Delivery(received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() }))
+			return r.Report(report.Delivery{Delivery: received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() })})
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
 			`"receivedAt":"` + owox.FormatTimestamp(received("", nil).ReceivedAt) + `","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{"Via":"1, 2","Host":"x"},` +
 			`"body":{"b":1.0,"a":"\u0041<\u009b"},"state":"valid","valid":true,"duplicate":false,"findings":[],"answered":200}`},
-		{"a body that is no JSON", func(r report.Reporter) error {
-			return r.Delivery(received("a\xff", func(d *delivery.Delivery) {
+		{"a body that is not JSON", func(r report.Reporter) error {
+			return r.Report(report.Delivery{Delivery: received("a\xff", func(d *delivery.Delivery) {
 				d.Headers, d.Cut, d.ReceivedAt = nil, true, time.Unix(0, 0)
 				d.State, d.Reason, d.Detail, d.DuplicateOf = delivery.StateRefused, delivery.TooLarge, "2", 3
 				d.Findings = []validate.Finding{{Offset: -1, Path: "X", Rule: "r", Severity: validate.Info, Message: "m"}}
-			}))
+			})})
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
 			`"receivedAt":"1970-01-01T00:00:00.000Z","remote":"192.0.2.1","method":"POST","path":"/?a=b","headers":{},` +
 			`"bodyText":"a` + "\ufffd" + `","bodyBase64":"Yf8=","cut":true,"state":"refused","valid":false,"duplicate":false,` +
 			`"findings":[{"offset":-1,"path":"X","rule":"r","severity":"info","message":"m"}],"answered":200,"duplicateOf":3,"reason":"size","note":"the body is larger than the limit of 2 bytes"}`},
 		{"attempt", func(r report.Reporter) error {
-			return r.Attempt(delivery.Attempt{ID: "i", Event: "e", URL: "u", Number: 1, Status: 200, Duration: 1500 * time.Microsecond, Body: []byte("ok")})
+			return r.Report(report.Attempt{Attempt: delivery.Attempt{ID: "i", Event: "e", URL: "u", Number: 1, Status: 200, Duration: 1500 * time.Microsecond, Body: []byte("ok")}})
 		}, `{"type":"attempt","id":"i","event":"e","url":"u","attempt":1,"ok":true,"status":200,"durationMs":1.5}`},
 		{"a failed attempt", func(r report.Reporter) error {
-			return r.Attempt(delivery.Attempt{Number: 1, Failure: &delivery.Failure{Kind: delivery.Refused, Error: "e", Hint: "h"}, Body: []byte("b")})
+			return r.Report(report.Attempt{Attempt: delivery.Attempt{Number: 1, Failure: &delivery.Failure{Kind: delivery.Refused, Error: "e", Hint: "h"}, Body: []byte("b")}})
 		}, `{"type":"attempt","id":"","event":"","url":"","attempt":1,"ok":false,"durationMs":0,"kind":"refused","error":"e","hint":"h","answer":"b"}`},
 		{"finding", func(r report.Reporter) error {
-			return r.Finding("f", validate.Finding{Line: 1, Column: 2, Offset: 1, Path: "p", Rule: "r", Severity: validate.Error, Message: "m"})
+			return r.Report(report.Finding{File: "f", Finding: validate.Finding{Line: 1, Column: 2, Offset: 1, Path: "p", Rule: "r", Severity: validate.Error, Message: "m"}})
 		}, `{"type":"finding","file":"f","line":1,"column":2,"offset":1,"path":"p","rule":"r","severity":"error","message":"m"}`},
 		{
 			"summary", func(r report.Reporter) error {
-				return r.Summary(report.Summary{{N: 3, Name: "payloads"}, {N: 1, Name: "invalid"}})
+				return r.Report(report.Summary{{N: 3, Name: "payloads"}, {N: 1, Name: "invalid"}})
 			},
 			`{"type":"summary","payloads":3,"invalid":1}`,
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, errOut := say(t, "json", report.Options{}, tt.call)
+			got, errOut := printed(t, "json", report.Options{}, tt.call)
 			if diff := cmp.Diff(tt.want+"\n", got); diff != "" || errOut != "" {
 				t.Errorf("(-want +got):\n%s%s", diff, errOut)
 			}
@@ -180,8 +180,8 @@ func TestJSONObjects(t *testing.T) {
 }
 
 func TestSummaryCountsInWords(t *testing.T) {
-	_, got := say(t, "text", report.Options{}, func(r report.Reporter) error {
-		return r.Summary(report.Summary{{1, "payloads", "payload", "payloads"}, {2, "errors", "error", "errors"}})
+	_, got := printed(t, "text", report.Options{}, func(r report.Reporter) error {
+		return r.Report(report.Summary{{1, "payloads", "payload", "payloads"}, {2, "errors", "error", "errors"}})
 	})
 	if got != "1 payload, 2 errors\n" {
 		t.Errorf("%q", got)

@@ -3,12 +3,17 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/fatih/color"
+	"github.com/go-json-experiment/json"
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -22,6 +27,16 @@ type textReporter struct {
 	out, err *lockedWriter
 	verbose  bool
 	paint    palette
+
+	mu   sync.Mutex
+	last excerpted
+}
+
+// excerpted is the place that was shown last: findings about the same one are
+// not worth showing it again.
+type excerpted struct {
+	file   string
+	offset int
 }
 
 // palette colours text, or leaves it as it is.
@@ -40,7 +55,7 @@ func newText(o Options) Reporter {
 		good: brush(color.FgGreen), bad: brush(color.FgRed, color.Bold), warn: brush(color.FgYellow),
 		info: brush(color.FgCyan), dim: brush(color.Faint),
 	}
-	return textReporter{&lockedWriter{w: o.Out}, &lockedWriter{w: o.Err}, o.Verbose, paint}
+	return &textReporter{out: &lockedWriter{w: o.Out}, err: &lockedWriter{w: o.Err}, verbose: o.Verbose, paint: paint}
 }
 
 func write(w io.Writer, text string) error {
@@ -48,11 +63,30 @@ func write(w io.Writer, text string) error {
 	return err
 }
 
-func (t textReporter) Listening(l Listening) error {
-	return write(t.err, "listening on "+l.URL+"\n")
+func (t *textReporter) Report(r Result) error {
+	switch r := r.(type) {
+	case Listening:
+		return write(t.err, "listening on "+r.URL+"\n")
+	case Delivery:
+		return t.delivery(r.Delivery)
+	case Attempt:
+		return t.attempt(r.Attempt)
+	case Finding:
+		return t.finding(r)
+	case Case:
+		return t.conformance(r.Result)
+	case Load:
+		return t.load(r)
+	case Summary:
+		return write(t.err, r.String()+"\n")
+	default:
+		return nil
+	}
 }
 
-func (t textReporter) Delivery(d delivery.Delivery) error {
+func (t *textReporter) Close() error { return nil }
+
+func (t *textReporter) delivery(d delivery.Delivery) error {
 	var out strings.Builder
 	out.Grow(256)
 	out.WriteString(t.paint.dim(d.ReceivedAt.Local().Format(time.TimeOnly)))
@@ -81,24 +115,27 @@ func (t textReporter) Delivery(d delivery.Delivery) error {
 		word(t.paint.bad(Escape(words)))
 	}
 	out.WriteByte('\n')
+	last := -1
 	for _, f := range d.Findings {
-		out.WriteString("    ")
-		out.WriteString(t.finding(f))
-		out.WriteByte('\n')
+		out.WriteString("    " + t.message(f) + "\n")
+		if shown := f.Severity == validate.Error || t.verbose && f.Severity == validate.Warning; shown && f.Offset != last {
+			t.excerpt(&out, "    ", Finding{Finding: f, Text: d.Body})
+			last = f.Offset
+		}
 	}
 	if d.Forwarded != nil {
 		t.forwarded(&out, d)
 	}
 	if t.verbose {
 		t.dimmed(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
-		t.message(&out, d.Headers, d.Body)
+		t.headersAndBody(&out, d.Headers, d.Body)
 	}
 	return write(t.out, out.String())
 }
 
-// forwarded says how an application took a delivery, and what to do when it
+// forwarded adds how an application took a delivery, and what to do when it
 // did not.
-func (t textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
+func (t *textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	a := d.Forwarded
 	fmt.Fprintf(out, "    forwarded to %s  %s  %v\n", Escape(a.URL), t.status(a.Status), round(a.Duration))
 	if a.Failure != nil {
@@ -112,15 +149,15 @@ func (t textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	}
 }
 
-// message adds headers and body below a line.
-func (t textReporter) message(out *strings.Builder, headers []owox.Header, body []byte) {
+// headersAndBody adds them below a line.
+func (t *textReporter) headersAndBody(out *strings.Builder, headers []owox.Header, body []byte) {
 	for _, h := range headers {
 		t.dimmed(out, h.Name+": "+h.Value)
 	}
 	indented(out, "\n"+strings.TrimSuffix(owox.Indent(body), "\n"))
 }
 
-func (t textReporter) dimmed(out *strings.Builder, line string) {
+func (t *textReporter) dimmed(out *strings.Builder, line string) {
 	fmt.Fprintf(out, "    %s\n", t.paint.dim(Escape(line)))
 }
 
@@ -130,7 +167,7 @@ func indented(out *strings.Builder, text string) {
 	}
 }
 
-func (t textReporter) Attempt(a delivery.Attempt) error {
+func (t *textReporter) attempt(a delivery.Attempt) error {
 	var out strings.Builder
 	words := []string{owox.Method + " " + Escape(a.URL), t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
 	if a.Failure != nil {
@@ -142,9 +179,9 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 		timing := a.Timing
 		t.dimmed(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
 			round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
-		t.message(&out, a.Headers, a.Body)
+		t.headersAndBody(&out, a.Headers, a.Body)
 	case a.Failure != nil && len(a.Body) > 0:
-		indented(&out, beginning(a.Body))
+		t.answer(&out, a)
 	}
 	if err := write(t.out, out.String()); err != nil || a.Failure == nil || a.Failure.Hint == "" {
 		return err
@@ -152,14 +189,40 @@ func (t textReporter) Attempt(a delivery.Attempt) error {
 	return write(t.err, "hint: "+Escape(a.Failure.Hint)+"\n")
 }
 
+// answer adds what an endpoint answered to a delivery that it did not take:
+// findings as they are printed elsewhere, JSON indented, and the beginning of
+// anything else.
+func (t *textReporter) answer(out *strings.Builder, a delivery.Attempt) {
+	var problem struct {
+		Findings []validate.Finding `json:"findings"`
+		Omitted  int                `json:"omitted"`
+	}
+	kind, _, _ := mime.ParseMediaType(owox.HeaderValue(a.Headers, owox.HeaderContentType))
+	if kind != "application/problem+json" || json.Unmarshal(a.Body, &problem) != nil || len(problem.Findings) == 0 {
+		indented(out, beginning(a.Body))
+		return
+	}
+	for _, f := range problem.Findings {
+		out.WriteString("    " + t.message(f) + "\n")
+	}
+	if problem.Omitted > 0 {
+		indented(out, fmt.Sprintf("... and %d more", problem.Omitted))
+	}
+}
+
 const (
-	maxLines  = 5
-	maxColumn = 400
+	maxLines     = 5
+	maxJSONLines = 20
+	maxColumn    = 400
 )
 
 // beginning cuts the body of a failed answer to what helps to find the cause.
 func beginning(body []byte) string {
-	lines := strings.SplitN(strings.TrimSpace(string(body)), "\n", maxLines+1)
+	text, maxLines := strings.TrimSpace(string(body)), maxLines
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		text, maxLines = strings.TrimSpace(owox.Indent(body)), maxJSONLines
+	}
+	lines := strings.SplitN(text, "\n", maxLines+1)
 	if len(lines) > maxLines {
 		lines[maxLines] = "..."
 	}
@@ -172,33 +235,59 @@ func beginning(body []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-func (t textReporter) Finding(file string, f validate.Finding) error {
-	return write(t.out, Escape(file)+":"+t.finding(f)+"\n")
+func (t *textReporter) finding(f Finding) error {
+	var out strings.Builder
+	out.WriteString(Escape(f.File) + ":" + t.message(f.Finding) + "\n")
+	if f.Severity >= validate.Warning && t.isNew(excerpted{f.File, f.Offset}) {
+		t.excerpt(&out, "", f)
+	}
+	return write(t.out, out.String())
 }
 
-// finding reads as a compiler's message does, so that editors can jump to it.
-func (t textReporter) finding(f validate.Finding) string {
-	paint := t.paint.bad
-	switch f.Severity {
-	case validate.Warning:
-		paint = t.paint.warn
-	case validate.Info:
-		paint = t.paint.info
-	}
-	text := paint(f.Severity.String()) + ": " + Escape(f.Message) + " " + t.paint.dim("["+f.Rule+"]")
+// message reads as a compiler's does, so that editors can jump to the place.
+func (t *textReporter) message(f validate.Finding) string {
+	text := t.severity(f.Severity)(f.Severity.String()) + ": " + Escape(f.Message) + " " + t.paint.dim("["+Escape(f.Rule)+"]")
 	if f.Line > 0 {
 		return strconv.Itoa(f.Line) + ":" + strconv.Itoa(f.Column) + ": " + text
 	}
 	return text
 }
 
-func (t textReporter) File(File) error { return nil }
+func (t *textReporter) severity(s validate.Severity) func(string) string {
+	switch s {
+	case validate.Error:
+		return t.paint.bad
+	case validate.Warning:
+		return t.paint.warn
+	default:
+		return t.paint.info
+	}
+}
 
-func (t textReporter) Close() error { return nil }
+func (t *textReporter) isNew(at excerpted) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	isNew := at != t.last
+	t.last = at
+	return isNew
+}
 
-// Case is a line that can be read at a glance; what was not met has below it
-// what was seen and what to change.
-func (t textReporter) Case(r conformance.Result) error {
+// excerpt adds the line that a finding is about, with the place marked below
+// it.
+func (t *textReporter) excerpt(out *strings.Builder, indent string, f Finding) {
+	line, column, columns, ok := f.excerpt()
+	if !ok {
+		return
+	}
+	number := strconv.Itoa(f.Line)
+	fmt.Fprintf(out, "%s   %s %s\n", indent, t.paint.dim(number+" |"), line)
+	fmt.Fprintf(out, "%s   %s %s%s\n", indent, t.paint.dim(strings.Repeat(" ", len(number))+" |"),
+		strings.Repeat(" ", column), t.severity(f.Severity)(strings.Repeat("^", columns)))
+}
+
+// conformance is a line that can be read at a glance; below a case that is not
+// met is what was seen and what to change.
+func (t *textReporter) conformance(r conformance.Result) error {
 	mark := t.paint.good("ok    ")
 	switch {
 	case !r.Tried:
@@ -218,10 +307,8 @@ func (t textReporter) Case(r conformance.Result) error {
 	return write(t.out, text+"\n")
 }
 
-func (t textReporter) Summary(s Summary) error { return write(t.err, s.String()+"\n") }
-
-// status shows an HTTP status; 0 is no status.
-func (t textReporter) status(status int) string {
+// status shows an HTTP status; 0 means that there was none.
+func (t *textReporter) status(status int) string {
 	switch {
 	case status == 0:
 		return t.paint.bad("---")
@@ -253,4 +340,52 @@ func round(d time.Duration) time.Duration {
 		}
 	}
 	return d.Round(time.Microsecond)
+}
+
+const barWidth = 40
+
+func (t *textReporter) load(l Load) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s  %s\n", owox.Method, Escape(l.URL), l.headline())
+	for _, line := range l.outcomes() {
+		paint := t.paint.bad
+		if line.good {
+			paint = t.paint.good
+		}
+		fmt.Fprintf(&out, "    %s  %s  %s\n", paint(fmt.Sprintf("%-24s", line.name)), fmt.Sprintf("%10s", humanize.Comma(int64(line.count))), Escape(line.what))
+	}
+	parts := bars(l.Latency)
+	if len(parts) > 0 {
+		out.WriteString("latency\n   ")
+		for _, p := range percentiles {
+			fmt.Fprintf(&out, " %s %v ", t.paint.dim(p.name), round(quantile(l.Latency, p.of)))
+		}
+		out.WriteByte('\n')
+	}
+	most := int64(1)
+	for _, b := range parts {
+		most = max(most, b.count)
+	}
+	for _, b := range parts {
+		length := int(math.Ceil(float64(b.count) / float64(most) * barWidth))
+		fmt.Fprintf(&out, "    %9s  %s%s  %s\n", "≤ "+round(b.to).String(), t.paint.info(strings.Repeat("█", length)), strings.Repeat(" ", barWidth-length), humanize.Comma(b.count))
+	}
+	if err := write(t.out, trimLines(out.String())); err != nil {
+		return err
+	}
+	for _, f := range l.Failures {
+		if err := write(t.err, "hint: "+Escape(f.Hint)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimLines takes the spaces off the ends of lines.
+func trimLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-//go:embed load.html
+//go:embed load_page.html
 var loadPage string
 
 // WriteHTML writes how a load went as a page of its own: charts are SVG in it,
@@ -129,12 +129,12 @@ func (l Load) chart(title string, lines ...series) chart {
 	for _, line := range lines {
 		var points []string
 		for _, in := range l.Timeline {
-			whole := in.End-in.Start > (l.Timeline[0].End-l.Timeline[0].Start)/2 // or it says little of a rate
+			whole := in.End-in.Start > (l.Timeline[0].End-l.Timeline[0].Start)/2 // or its rate means little
 			if in.Deliveries > 0 && whole {
 				points = append(points, fmt.Sprintf("%.1f,%s", x((in.Start+in.End)/2), y(line.value(in))))
 			}
 		}
-		if len(points) == 1 { // a point alone is no line
+		if len(points) == 1 { // a single point is not a line
 			points = append(points, fmt.Sprintf("%.1f,%s", chartRight, y(line.value(l.Timeline[len(l.Timeline)-1]))))
 		}
 		c.Lines = append(c.Lines, chartLine{line.name, line.class, strings.Join(points, " ")})
