@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,5 +242,32 @@ func TestOpeningAPipeWithoutAWriterEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := (&app{}).open(ctx, pipe); !errors.Is(err, errInterrupted) {
 		t.Errorf("got %v, want %v", err, errInterrupted)
+	}
+}
+
+// What is printed for a shell is pasted into one: it must run owoxhook with
+// these words, and nothing else.
+func TestReplayCommandIsSafeToPaste(t *testing.T) {
+	for _, tt := range []struct {
+		to, journal string
+		want        []string
+	}{
+		{"http://127.0.0.1:1/hook", "", []string{"replay", "7", "--to", "http://127.0.0.1:1/hook"}},
+		{"@prod", "", []string{"replay", "7", "--to", "@prod"}},
+		{"http://127.0.0.1:1/$(touch x)`touch x`;touch x", "", []string{"replay", "7", "--to", "http://127.0.0.1:1/$(touch x)`touch x`;touch x"}},
+		{"http://u:p@127.0.0.1:1/", "", []string{"replay", "7", "--to"}},
+		{"http://127.0.0.1:1/?token=secret", "", []string{"replay", "7", "--to"}},
+		{"http://127.0.0.1:1/%20a", "it's $(touch x) 100%.db", []string{"replay", "7", "--journal", "it's $(touch x) 100%.db", "--to", "http://127.0.0.1:1/%20a"}},
+	} {
+		command := forwardFlags{to: tt.to}.replayCommand(journalFlags{file: tt.journal})(7)
+		shell := exec.Command("sh", "-c", `owoxhook() { for word; do printf '%s\n' "$word"; done; }; `+command)
+		shell.Dir = t.TempDir()
+		out, err := shell.CombinedOutput()
+		if got := strings.Split(strings.TrimSpace(string(out)), "\n"); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s runs owoxhook with %q, %v, want %q", command, got, err, tt.want)
+		}
+		if left, err := os.ReadDir(shell.Dir); err != nil || len(left) > 0 {
+			t.Errorf("%s made %v, %v", command, left, err)
+		}
 	}
 }

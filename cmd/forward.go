@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +31,24 @@ func (f *forwardFlags) bind(cmd *cobra.Command) {
 	f.endpoint.timeout = owox.Timeout
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
+}
+
+// replayCommand returns the command that delivers a delivery again to where it
+// should have gone. It is for people's shells: only its number is the
+// delivery's. A URL that may have a secret in it is left to them.
+func (f forwardFlags) replayCommand(journal journalFlags) func(sequence int64) string {
+	command := "owoxhook replay %d"
+	if journal.file != "" {
+		command += " --journal " + strings.ReplaceAll(sender.ShellQuote(journal.file), "%", "%%")
+	}
+	to := f.to
+	if at, err := url.Parse(to); !strings.HasPrefix(to, "@") && (err != nil || at.User != nil || at.RawQuery != "") {
+		to = "" // the flag wants a value: the command asks for it
+	} else {
+		to = strings.ReplaceAll(sender.ShellQuote(to), "%", "%%")
+	}
+	command = strings.TrimSpace(command + " --to " + to)
+	return func(sequence int64) string { return fmt.Sprintf(command, sequence) }
 }
 
 // forwarder passes deliveries on to an application.

@@ -145,7 +145,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		a.buffer()
 	}
 	tuneMemory()
-	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose}, func(reporter report.Reporter) error {
+	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
 			return err

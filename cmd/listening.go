@@ -14,6 +14,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 // listening is one run of listen. It reports and counts deliveries, and knows
@@ -51,7 +52,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		return errors.Join(err, listener.Close())
 	}
 	if l.onTerminal() && len(l.command) == 0 {
-		l.note("try it: owoxhook send --test %s", address)
+		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving, listener) }()

@@ -102,6 +102,10 @@ type Options struct {
 	Err     io.Writer // banner, hints, summary
 	Color   bool
 	Verbose bool // headers, bodies and timings too
+	// Replay returns the command that delivers a kept delivery again, for a hint
+	// below those that were not forwarded. It is pasted into shells: nothing that
+	// came from outside may be in it. nil: there is no hint.
+	Replay func(sequence int64) string
 	// Command is what the results are of, for formats that name a suite.
 	Command     string
 	Now         func() time.Time

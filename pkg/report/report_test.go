@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,8 @@ func received(body string, change func(*delivery.Delivery)) delivery.Delivery {
 	return d
 }
 
+func replayCommand(sequence int64) string { return fmt.Sprintf("owoxhook replay %d", sequence) }
+
 func TestTextOfDeliveries(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -78,7 +81,7 @@ func TestTextOfDeliveries(t *testing.T) {
 			d.Answered, d.Sequence = 502, 7
 			d.Forwarded = &delivery.Attempt{URL: "http://app/", Failure: &delivery.Failure{Error: "refused"}}
 		}), "03:04:05  502 Bad Gateway  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n    forwarded to http://app/  ---  0s\n" +
-			"    failed: refused\n    to send it again: owoxhook replay 7 --to http://app/\n"},
+			"    failed: refused\n    to send it again: owoxhook replay 7\n"},
 		{"verbose", true, received(`{"a":[1]}`, nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
 			"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
 		{
@@ -89,7 +92,7 @@ func TestTextOfDeliveries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := printed(t, "text", report.Options{Verbose: tt.verbose}, func(r report.Reporter) error { return r.Report(report.Delivery{Delivery: tt.d}) })
+			got, _ := printed(t, "text", report.Options{Verbose: tt.verbose, Replay: replayCommand}, func(r report.Reporter) error { return r.Report(report.Delivery{Delivery: tt.d}) })
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -27,6 +27,7 @@ type textReporter struct {
 	out, err *lockedWriter
 	verbose  bool
 	paint    palette
+	replay   func(sequence int64) string
 
 	mu   sync.Mutex
 	last excerpted
@@ -55,7 +56,7 @@ func newText(o Options) Reporter {
 		good: brush(color.FgGreen), bad: brush(color.FgRed, color.Bold), warn: brush(color.FgYellow),
 		info: brush(color.FgCyan), dim: brush(color.Faint),
 	}
-	return &textReporter{out: &lockedWriter{w: o.Out}, err: &lockedWriter{w: o.Err}, verbose: o.Verbose, paint: paint}
+	return &textReporter{out: &lockedWriter{w: o.Out}, err: &lockedWriter{w: o.Err}, verbose: o.Verbose, paint: paint, replay: o.Replay}
 }
 
 func write(w io.Writer, text string) error {
@@ -144,8 +145,8 @@ func (t *textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	if len(a.Body) > 0 {
 		indented(out, beginning(a.Body))
 	}
-	if a.Failure != nil && d.Sequence > 0 {
-		fmt.Fprintf(out, "    to send it again: owoxhook replay %d --to %s\n", d.Sequence, Escape(a.URL))
+	if a.Failure != nil && d.Sequence > 0 && t.replay != nil {
+		fmt.Fprintf(out, "    to send it again: %s\n", Escape(t.replay(d.Sequence)))
 	}
 }
 
