@@ -2,15 +2,20 @@ package receiver_test
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
@@ -105,5 +110,79 @@ func TestRequestsRefusedUnreadAreReported(t *testing.T) {
 	}
 	if len(log.lines) < 2 || len(log.lines) > bad/2 || !strings.Contains(log.lines[0], "from 127.0.0.1:") || !strings.Contains(log.lines[0], "malformed") {
 		t.Errorf("%d lines: %q", len(log.lines), log.lines)
+	}
+}
+
+func TestPlainHTTPAtATLSPortGetsASentence(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	server.Close()
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})
+	var log logged
+	address, stop := start(t, receiver.Server{Handler: handler, Log: log.add, TLS: &tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12}})
+	conn := dial(t, address)
+	text(head("Content-Length: 0\r\n"))(conn)
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 400 ") || !strings.Contains(string(answer), "HTTP request to an HTTPS server") {
+		t.Errorf("answered %q, %v, want 400 and a sentence", answer, err)
+	}
+	client := server.Client()
+	response, err := client.Get("https://" + address)
+	if err != nil || response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("over TLS: %v, %v", response, err)
+	} else {
+		response.Body.Close() //nolint:errcheck // only the status counts
+	}
+	client.CloseIdleConnections()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if all := strings.Join(log.lines, "\n"); !strings.HasPrefix(all, "TLS handshake error from 127.0.0.1:") {
+		t.Errorf("logged %q", all)
+	}
+}
+
+// A sender that has closed its side still gets its answer, and an application
+// behind the receiver the delivery.
+func TestHalfClosedSenderGetsItsAnswer(t *testing.T) {
+	var forwarded atomic.Int64
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Forward: func(ctx context.Context, _ *delivery.Delivery) (receiver.Answer, bool) {
+		time.Sleep(100 * time.Millisecond) // so that the server notices the end of the sender's side
+		if ctx.Err() == nil {
+			forwarded.Add(1)
+		}
+		return receiver.Answer{Status: 201}, true
+	}})
+	address, stop := start(t, receiver.Server{Handler: handler})
+	got := converse(t, address, head(fmt.Sprintf("Content-Length: %d\r\n", len(payload)))+string(payload), nil)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "201 ") || forwarded.Load() != 1 {
+		t.Errorf("answered %q, forwarded %d times", got, forwarded.Load())
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A client that pipelines and never reads must not hold a connection.
+func TestClientThatNeverReadsIsCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes the time limit of writing")
+	}
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})
+	address, stop := start(t, receiver.Server{Handler: handler})
+	conn := dial(t, address)
+	conn.SetDeadline(time.Now().Add(time.Minute)) //nolint:errcheck // or the test hangs
+	invalid := []byte(strings.Repeat("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 100))
+	begun := time.Now()
+	for {
+		if _, err := conn.Write(invalid); err != nil {
+			break
+		}
+	}
+	if took := time.Since(begun); took > 25*time.Second {
+		t.Errorf("cut off after %v", took)
+	}
+	conn.Close() //nolint:errcheck // the test is over
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
