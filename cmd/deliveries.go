@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -24,8 +27,12 @@ func newDeliveriesCommand(a *app) *cobra.Command {
 		Short: "Look into the journal: list, show, export and prune deliveries",
 		Long: `Look into the journal of deliveries that listen keeps.
 
-A delivery is named by the beginning of its id, by its number in the journal,
-or, the newest one, by the word latest.`,
+A delivery is named by its number in the journal, by at least four characters
+of the beginning of its id, or, the newest one, by the word latest. Digits alone
+are a number; id:1234 is an id that begins with them.
+
+What was refused unread, for its address, path, method or size, is not among
+the deliveries: list --refused prints the newest of that.`,
 		Example: `  owoxhook deliveries list --invalid --since 2h
   owoxhook deliveries show latest
   owoxhook deliveries export --event failed > failed.ndjson
@@ -40,6 +47,7 @@ or, the newest one, by the word latest.`,
 type deliveriesOptions struct {
 	journalFlags
 	filterFlags
+	refused   bool
 	limit     int
 	format    string
 	olderThan string
@@ -52,12 +60,21 @@ func newDeliveriesListCommand(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List deliveries, newest first",
 		Example: `  owoxhook deliveries list
-  owoxhook deliveries list --event failed --data-mart "Sales Report" --since 2026-01-31 -o json`,
+  owoxhook deliveries list --event failed --data-mart "Sales Report" --since 2026-01-31 -o json
+  owoxhook deliveries list --refused`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDeliveriesList(cmd.Context(), a, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"event", "invalid", "test", "data-mart"} {
+				if opts.refused && cmd.Flags().Changed(name) {
+					return usagef("--%s and --refused exclude each other: what was refused was not read", name)
+				}
+			}
+			return runDeliveriesList(cmd.Context(), a, opts)
+		},
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
+	cmd.Flags().BoolVar(&opts.refused, "refused", false, "list the newest requests that were refused, which are not deliveries")
 	cmd.Flags().IntVarP(&opts.limit, "limit", "n", 30, "list at most `N`; 0 lists all")
 	return cmd
 }
@@ -71,36 +88,72 @@ func runDeliveriesList(ctx context.Context, a *app, opts deliveriesOptions) erro
 	if err != nil {
 		return err
 	}
-	filter.Limit = opts.limit
-	return opts.withJournal(ctx, func(j *journal.Journal) error {
-		reporter, _, err := a.reporter(report.Options{})
-		if err != nil {
-			return err
+	if opts.limit < 0 {
+		return usagef("--limit %d: want 0 or more", opts.limit)
+	}
+	filter.Limit, filter.Brief = opts.limit, !asJSON
+	return opts.readJournal(ctx, func(j *journal.Journal) error {
+		entries, line, none := j.List(ctx, filter), listLine, "no deliveries"
+		if opts.refused {
+			entries, line, none = j.Refused(ctx, filter.Since, opts.limit), refusedLine, "no refused requests"
 		}
-		table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		count := 0
-		for entry, err := range j.List(ctx, filter) {
-			if err != nil {
-				return err
-			}
-			count++
-			if asJSON {
-				err = reporter.Report(report.Delivery{Delivery: entry.Delivery})
-			} else {
-				_, err = fmt.Fprintln(table, listLine(entry))
-			}
-			if err != nil {
-				return err
-			}
+		var count int
+		if asJSON {
+			count, err = a.reportEntries(entries)
+		} else {
+			count, err = a.listEntries(entries, line)
 		}
-		if count == 0 {
-			a.note("no deliveries")
+		if err == nil && count == 0 {
+			a.note("%s", none)
 		}
-		return table.Flush()
+		return err
 	})
 }
 
-func listLine(e journal.Entry) string {
+func (a *app) reportEntries(entries iter.Seq2[journal.Entry, error]) (count int, err error) {
+	reporter, _, err := a.reporter(report.Options{})
+	if err != nil {
+		return 0, err
+	}
+	for entry, err := range entries {
+		if err == nil {
+			err = reporter.Report(report.Delivery{Delivery: entry.Delivery})
+		}
+		if err != nil {
+			return count, err
+		}
+		count++
+	}
+	return count, nil
+}
+
+// aligned is how many lines have common columns: a table waits for them.
+const aligned = 1000
+
+// listEntries prints a line for each entry and returns how many there were.
+func (a *app) listEntries(entries iter.Seq2[journal.Entry, error], line func(journal.Entry) []string) (count int, err error) {
+	out := bufio.NewWriter(a.out)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for entry, err := range entries {
+		if err != nil {
+			return count, err
+		}
+		words := line(entry)
+		for i, word := range words {
+			words[i] = report.Escape(word)
+		}
+		_, _ = io.WriteString(table, strings.Join(words, "\t")+"\n") // Flush tells
+		if count++; count%aligned == 0 {
+			if err := table.Flush(); err != nil {
+				return count, err
+			}
+		}
+	}
+	_ = table.Flush() // the next one tells
+	return count, out.Flush()
+}
+
+func listLine(e journal.Entry) []string {
 	marks := []string{}
 	for _, mark := range []struct {
 		word string
@@ -110,13 +163,14 @@ func listLine(e journal.Entry) string {
 			marks = append(marks, mark.word)
 		}
 	}
-	words := []string{
-		fmt.Sprint(e.Sequence), e.ReceivedAt.Local().Format(time.DateTime), fmt.Sprint(e.Answered), dash(e.Event.Short()), dash(e.ID), dash(strings.Join(marks, ",")), dash(e.Title),
+	return []string{
+		strconv.FormatInt(e.Sequence, 10), e.ReceivedAt.Local().Format(time.DateTime), strconv.Itoa(e.Answered), dash(e.Event.Short()), dash(e.ID),
+		dash(strings.Join(marks, ",")), dash(e.Title),
 	}
-	for i, word := range words {
-		words[i] = report.Escape(word)
-	}
-	return strings.Join(words, "\t")
+}
+
+func refusedLine(e journal.Entry) []string {
+	return []string{e.ReceivedAt.Local().Format(time.DateTime), strconv.Itoa(e.Answered), string(e.Reason), e.Remote, e.Method, e.Path}
 }
 
 func dash(word string) string {
@@ -132,12 +186,13 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show a delivery: request, headers, body, findings, attempts",
 		Example: `  owoxhook deliveries show latest
-  owoxhook deliveries show 3f0c -o json`,
+  owoxhook deliveries show 3f0c -o json
+  owoxhook deliveries show 17`,
 		Args:              atMost(1, "one delivery"),
 		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("no delivery named: give the beginning of its id, its number, or %s", latest)
+				return usagef("no delivery named: give its number, the beginning of its id, or %s", latest)
 			}
 			return runDeliveriesShow(cmd.Context(), a, opts, args[0])
 		},
@@ -150,7 +205,7 @@ func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word
 	if _, err := a.wantsJSON(); err != nil {
 		return err
 	}
-	return opts.withJournal(ctx, func(j *journal.Journal) error {
+	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		entry, err := find(ctx, j, word)
 		if err != nil {
 			return err
@@ -215,7 +270,7 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 		return err
 	}
 	filter.Oldest = true
-	return opts.withJournal(ctx, func(j *journal.Journal) error {
+	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
 		left := 0
 		for entry, err := range j.List(ctx, filter) {
@@ -278,6 +333,8 @@ func newDeliveriesPruneCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Delete old deliveries",
+		Long: `Delete old deliveries, in small steps beside a running listen, and make the file
+as small as what is left. --older-than deletes refused requests too.`,
 		Example: `  owoxhook deliveries prune --older-than 30d
   owoxhook deliveries prune --keep 1000`,
 		Args: noArgs,
@@ -306,7 +363,13 @@ func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byA
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
 	return opts.withJournal(ctx, func(j *journal.Journal) error {
-		deleted, err := j.Prune(ctx, opts.keep, before)
+		var deleted int64
+		var err error
+		if byAge {
+			deleted, err = j.PruneOlder(ctx, before)
+		} else {
+			deleted, err = j.Prune(ctx, opts.keep)
+		}
 		a.note("%s deleted", plural(int(deleted), "delivery", "deliveries"))
 		return err
 	})

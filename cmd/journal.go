@@ -5,17 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
+	"github.com/dustin/go-humanize"
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
 // journalFlags say which journal. They are the same for all commands that read
@@ -30,9 +34,18 @@ func (f journalFlags) journalPath() string {
 	return cmp.Or(f.file, filepath.Join(xdg.StateHome, "owoxhook", "journal.db"))
 }
 
-// withJournal works with a journal that must be there.
+// withJournal changes a journal that must be there.
 func (f journalFlags) withJournal(ctx context.Context, work func(*journal.Journal) error) error {
-	j, err := journal.OpenExisting(ctx, f.journalPath())
+	return f.using(ctx, journal.OpenExisting, work)
+}
+
+// readJournal only reads one.
+func (f journalFlags) readJournal(ctx context.Context, work func(*journal.Journal) error) error {
+	return f.using(ctx, journal.OpenReading, work)
+}
+
+func (f journalFlags) using(ctx context.Context, open func(context.Context, string) (*journal.Journal, error), work func(*journal.Journal) error) error {
+	j, err := open(ctx, f.journalPath())
 	if err != nil {
 		return journalError(err)
 	}
@@ -45,6 +58,8 @@ func journalError(err error) error {
 		journal.ErrMissing:  "owoxhook listen makes one; check --journal",
 		journal.ErrCorrupt:  "move it away, or pass another --journal",
 		journal.ErrNewer:    "install that version, or pass another --journal",
+		journal.ErrOlder:    "start owoxhook listen once, which brings it up to date",
+		journal.ErrBusy:     "try again when it is done",
 		journal.ErrReadOnly: "check who may write there, or pass another --journal",
 		journal.ErrNoAccess: "check the path, or pass another --journal",
 		journal.ErrFull:     "make room, or pass a --journal on another disk",
@@ -123,48 +138,76 @@ func parseAge(text string) (time.Duration, error) {
 // latest is the word for the newest delivery.
 const latest = "latest"
 
-// find returns the delivery that a word on the command line means: the
-// beginning of an id, the number in the journal, or latest. Of several with the
-// same id it is the first.
+// shortest is how much of an id names a delivery.
+const shortest = 4
+
+// find returns the delivery that a word on the command line means. Senders
+// choose the ids, so one must not be taken for a number: see the help of
+// deliveries. Of several with the same id it is the first.
 func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, error) {
-	filter := journal.Filter{ID: strings.ToLower(word), Oldest: true}
 	if word == latest {
-		filter = journal.Filter{Limit: 1}
+		return only(ctx, j, word, journal.Filter{Limit: 1})
 	}
-	var found *journal.Entry
-	for entry, err := range j.List(ctx, filter) {
+	number := strings.TrimPrefix(word, "#")
+	if number != word || isNumber(word) {
+		sequence, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || sequence < 1 || !isNumber(number) {
+			return journal.Entry{}, usagef("%q is not a number of a delivery", word)
+		}
+		return only(ctx, j, word, journal.Filter{Sequence: sequence})
+	}
+	prefix := strings.TrimPrefix(word, "id:")
+	for _, prefix := range []string{prefix, strings.ToLower(prefix)} {
+		ids, err := j.IDs(ctx, prefix, 2)
 		switch {
 		case err != nil:
-			return entry, err
-		case found == nil:
-			found = &entry
-		case found.ID != entry.ID:
-			return entry, usagef("%s is the beginning of several ids, such as %s and %s: give more of it", word, found.ID, entry.ID)
+			return journal.Entry{}, err
+		case len(ids) > 0 && prefix != "" && ids[0] == prefix:
+		case len(prefix) < shortest:
+			return journal.Entry{}, usagef("%q is too short: give at least %d characters of an id, or the number of the delivery", word, shortest)
+		case len(ids) > 1:
+			return journal.Entry{}, usagef("%s is the beginning of several ids, such as %s and %s: give more of it", word, ids[0], ids[1])
+		case len(ids) == 0:
+			continue
 		}
+		return only(ctx, j, word, journal.Filter{ID: ids[0], Oldest: true, Limit: 1})
 	}
-	if sequence, err := strconv.ParseInt(word, 10, 64); found == nil && err == nil && sequence > 0 {
-		if entry, err := j.Get(ctx, sequence); err == nil {
-			return entry, nil
-		}
-	}
-	if found == nil {
-		return journal.Entry{}, usagef("no delivery %s in the journal: owoxhook deliveries list prints them", word)
-	}
-	return *found, nil
+	return journal.Entry{}, noDelivery(word)
 }
 
-// completeDeliveries offers the ids of recent deliveries.
+func only(ctx context.Context, j *journal.Journal, word string, filter journal.Filter) (journal.Entry, error) {
+	for entry, err := range j.List(ctx, filter) {
+		return entry, err
+	}
+	return journal.Entry{}, noDelivery(word)
+}
+
+func noDelivery(word string) error {
+	if isNumber(word) && len(word) >= shortest {
+		return usagef("no delivery %s in the journal: owoxhook deliveries list prints them; the beginning of an id is written id:%s", word, word)
+	}
+	return usagef("no delivery %s in the journal: owoxhook deliveries list prints them", word)
+}
+
+func isNumber(word string) bool {
+	return word != "" && strings.Trim(word, "0123456789") == ""
+}
+
+// completeDeliveries offers recent deliveries: by id where that is safe to
+// paste and means no other, by number otherwise.
 func completeDeliveries(flags *journalFlags) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		words := []string{latest}
-		_ = flags.withJournal(cmd.Context(), func(j *journal.Journal) error { // nothing to offer is no error
-			for entry, err := range j.List(cmd.Context(), journal.Filter{Limit: 30}) {
+		_ = flags.readJournal(cmd.Context(), func(j *journal.Journal) error { // nothing to offer is no error
+			for entry, err := range j.List(cmd.Context(), journal.Filter{Limit: 30, Brief: true}) {
 				if err != nil {
 					return err
 				}
-				if entry.ID != "" {
-					words = append(words, cobra.CompletionWithDesc(entry.ID, describe(entry.Delivery)))
+				word := entry.ID
+				if uuid.Validate(word) != nil || strings.Trim(word, "0123456789abcdef-") != "" {
+					word = strconv.FormatInt(entry.Sequence, 10)
 				}
+				words = append(words, cobra.CompletionWithDesc(word, report.Escape(describe(entry.Delivery))))
 			}
 			return nil
 		})
@@ -174,4 +217,23 @@ func completeDeliveries(flags *journalFlags) cobra.CompletionFunc {
 
 func describe(d delivery.Delivery) string {
 	return d.ReceivedAt.Local().Format(time.DateTime) + " " + d.Event.Short() + " " + d.Title
+}
+
+// fileSize is a bound of bytes that is written like 1GiB; 0 is none.
+type fileSize int64
+
+func (s *fileSize) String() string {
+	bytes := size(*s)
+	return bytes.String()
+}
+
+func (s *fileSize) Type() string { return "size" }
+
+func (s *fileSize) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n != 0 && n < 1<<20 || n > math.MaxInt64 {
+		return errors.New("want a size of at least 1MiB, such as 500MiB, or 0")
+	}
+	*s = fileSize(n)
+	return nil
 }

@@ -29,6 +29,7 @@ type listenOptions struct {
 	forwardFlags
 	noJournal  bool
 	keep       int
+	keepBytes  fileSize
 	addr       string
 	path       string
 	tlsCert    string
@@ -43,7 +44,7 @@ type listenOptions struct {
 }
 
 func newListenCommand(a *app) *cobra.Command {
-	opts := listenOptions{}
+	opts := listenOptions{keepBytes: 1 << 30}
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND...]",
 		Short: "Receive deliveries, judge them, answer, and print them",
@@ -61,7 +62,7 @@ A delivery is answered with 200 when it is valid, warnings included, and with
 to deliver to private and loopback addresses: for real deliveries, point a
 public tunnel here.
 
-Every request is kept in the journal before it is answered: see owoxhook
+Every delivery is kept in the journal before it is answered: see owoxhook
 deliveries and owoxhook replay.`,
 		Example: `  # look at what comes in, headers and bodies too
   owoxhook listen -v
@@ -109,6 +110,7 @@ deliveries and owoxhook replay.`,
 	opts.forwardFlags.bind(cmd)
 	flags.BoolVar(&opts.noJournal, "no-journal", false, "keep nothing")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
+	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 is no bound")
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd

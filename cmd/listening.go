@@ -132,7 +132,7 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 		return nil
 	}
 	var err error
-	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), l.opts.keep); err != nil {
+	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), journal.Options{Keep: l.opts.keep, KeepBytes: int64(l.opts.keepBytes)}); err != nil {
 		return journalError(err)
 	}
 	options.Keep = l.journal.Keep
@@ -156,8 +156,8 @@ func (l *listening) journalFile() string {
 }
 
 func (l *listening) received(d delivery.Delivery) {
-	if d.Answered == 0 && d.Sequence > 0 {
-		if err := l.journal.KeepAnswer(d.Sequence, 0); err != nil {
+	if d.State == delivery.StateGone && d.Sequence > 0 {
+		if err := l.journal.KeepGone(d.Sequence); err != nil {
 			l.note("listen: %v", err)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"text/tabwriter"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -43,8 +42,8 @@ func newReplayCommand(a *app) *cobra.Command {
 		Long: `Deliver journal entries again, in the order of their arrival: the same bytes,
 the same id and headers, and the query strings of both URLs.
 
-Deliveries are named by the beginning of their id, by their number in the
-journal or by the word latest, or chosen by flags.`,
+Deliveries are named by their number in the journal, by at least four characters
+of the beginning of their id or by the word latest, or chosen by flags.`,
 		Example: `  # the newest one, to the application on this machine
   owoxhook replay latest --to http://localhost:3000/hook
 
@@ -98,23 +97,24 @@ func runReplay(ctx context.Context, a *app, opts replayOptions, words []string) 
 		return err
 	}
 	filter.Undelivered, filter.Oldest = opts.unanswered, true
+	if opts.dryRun {
+		return opts.readJournal(ctx, func(j *journal.Journal) error { return a.listChosen(ctx, j, filter, words) })
+	}
 	return opts.withJournal(ctx, func(j *journal.Journal) error {
-		chosen, err := choose(ctx, j, filter, words)
+		choose := func() ([]int64, error) { return j.Sequences(ctx, filter) }
+		if len(words) > 0 {
+			choose = func() ([]int64, error) { return named(ctx, j, words) }
+		}
+		chosen, err := choose()
 		if err != nil {
 			return err
-		}
-		if opts.dryRun {
-			return a.listEntries(ctx, j, chosen)
 		}
 		return a.replay(ctx, opts, j, chosen)
 	})
 }
 
-// choose returns the numbers of the entries in the order of their arrival.
-func choose(ctx context.Context, j *journal.Journal, filter journal.Filter, words []string) ([]int64, error) {
-	if len(words) == 0 {
-		return j.Sequences(ctx, filter)
-	}
+// named returns the numbers of the named entries in the order of their arrival.
+func named(ctx context.Context, j *journal.Journal, words []string) ([]int64, error) {
 	var chosen []int64
 	for _, word := range words {
 		entry, err := find(ctx, j, word)
@@ -127,17 +127,28 @@ func choose(ctx context.Context, j *journal.Journal, filter journal.Filter, word
 	return slices.Compact(chosen), nil
 }
 
-func (a *app) listEntries(ctx context.Context, j *journal.Journal, chosen []int64) error {
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, sequence := range chosen {
-		entry, err := j.Get(ctx, sequence)
+// listChosen lists what would be delivered.
+func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal.Filter, words []string) error {
+	filter.Brief = true
+	entries := j.List(ctx, filter)
+	if len(words) > 0 {
+		chosen, err := named(ctx, j, words)
 		if err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintln(table, listLine(entry)) // Flush tells
+		entries = func(yield func(journal.Entry, error) bool) {
+			for _, sequence := range chosen {
+				if !yield(j.Get(ctx, sequence)) {
+					return
+				}
+			}
+		}
 	}
-	a.note("%s would be delivered", plural(len(chosen), "delivery", "deliveries"))
-	return table.Flush()
+	count, err := a.listEntries(entries, listLine)
+	if err == nil {
+		a.note("%s would be delivered", plural(count, "delivery", "deliveries"))
+	}
+	return err
 }
 
 func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal, chosen []int64) error {

@@ -4,7 +4,10 @@
 // [Journal.Keep] returns when the delivery has been committed and synced: only
 // then may it be answered. One writer gathers what is waiting and commits it as
 // a group, so that durability costs one sync a group. Several processes may use
-// one file at once.
+// one database at once.
+//
+// What was refused unread is not a delivery. The newest of it is kept apart,
+// and never at the expense of deliveries.
 package journal
 
 import (
@@ -14,15 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
+	"path"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
-
-	"github.com/owoxhook/owoxhook/pkg/delivery"
 )
 
 // What can be wrong with a journal, for errors.Is.
@@ -30,28 +31,36 @@ var (
 	ErrMissing  = errors.New("there is no journal")
 	ErrCorrupt  = errors.New("the file is not a journal, or damaged")
 	ErrNewer    = errors.New("the journal was made by a newer version of owoxhook")
+	ErrOlder    = errors.New("the journal was made by an older version of owoxhook")
 	ErrReadOnly = errors.New("the journal cannot be written")
 	ErrNoAccess = errors.New("the journal cannot be opened")
 	ErrFull     = errors.New("the disk is full")
+	ErrBusy     = errors.New("another program holds the journal")
 	ErrClosed   = errors.New("the journal is closed")
 )
 
 //go:embed migrations
 var migrations embed.FS
 
+// Options say how much a journal keeps. What is beyond is deleted in small
+// steps, the oldest deliveries first. The zero value keeps everything.
+type Options struct {
+	Keep      int   // deliveries; 0: all
+	KeepBytes int64 // of the database; 0: no bound
+}
+
 // Journal is an open journal. It may be used by several goroutines at once.
 type Journal struct {
-	file             string
-	writer, reader   *sql.DB
-	conn             *sql.Conn // writer's only one, for the goroutine that writes
-	insertion, usual *sql.Stmt // of a delivery, of one as nearly all are
-	attempt          *sql.Stmt // its insertion
-	lookup           *sql.Stmt // of an id that is not among the newest
-	newest           newest
-	keep             int // deliveries; 0: all
-	written          int // since the last look at their number
-	crowd            int // that was there at the last commit
-	patience         *time.Timer
+	database
+	options         Options
+	writer          *sql.DB // nil: the journal is only read
+	reader          *sql.DB
+	conn            *sql.Conn // writer's only one, for the goroutine that writes
+	insert, attempt *sql.Stmt // of a delivery, of an attempt at one
+	growth          growth
+	dense           bool // sequences are known to have no gaps
+	crowd           int  // that was there at the last commit
+	patience        *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued
 	closed bool
@@ -59,46 +68,72 @@ type Journal struct {
 	ended  chan struct{} // closed when the writer has ended
 }
 
-// job is something to write, in the same commit as what waits beside it.
-type job struct {
-	do   func(context.Context) error
-	done chan error
+// database is what differs between databases. All else is SQL that every one
+// of them understands, with ? for arguments.
+type database interface {
+	name() string // for messages
+	openWriter() (*sql.DB, error)
+	openReader(ctx context.Context) (*sql.DB, error)
+	migrations() (dialect goose.Dialect, folder string)
+	begin() string              // of a transaction that writes
+	rebind(query string) string // with this database's marks for arguments
+	explain(err error) error    // joins one of this package's errors to it
+	used(ctx context.Context, conn *sql.Conn) (bytes int64, err error)
+	giveBack(ctx context.Context, conn *sql.Conn) (more bool, err error) // some of the space that is not used, if there is much
+	tidy(ctx context.Context) error                                      // gives back all of it
 }
 
-// Limits of a group: what is beyond waits for the next one.
-const (
-	maxGroup = 512
-	maxWait  = 4 * maxGroup // jobs that wait before Keep itself waits
+// Open opens the journal in a file, which is made where there is none, and
+// brings its tables up to date.
+func Open(ctx context.Context, file string, options Options) (*Journal, error) {
+	if err := createFile(file); err != nil {
+		return nil, failed("make", file, err)
+	}
+	return openJournal(ctx, sqliteFile{file}, options)
+}
 
-	maxPatience = 2 * time.Millisecond // of a group with those who may be back
-)
+// OpenExisting opens a journal that must be there, to write to it.
+func OpenExisting(ctx context.Context, file string) (*Journal, error) {
+	if err := mustExist(file); err != nil {
+		return nil, failed("open", file, err)
+	}
+	return openJournal(ctx, sqliteFile{file}, Options{})
+}
 
-// Open opens the journal in a file, which is made where there is none. keep is
-// the number of deliveries to keep; older ones are deleted in small steps. 0
-// keeps all.
-func Open(ctx context.Context, file string, keep int) (*Journal, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, failed("make", file, errors.Join(ErrNoAccess, err))
+// OpenReading opens a journal that must be there, and up to date, without
+// writing to it or to its folder more than reading takes beside a writer.
+func OpenReading(ctx context.Context, file string) (*Journal, error) {
+	if err := mustExist(file); err != nil {
+		return nil, failed("open", file, err)
 	}
-	// Deliveries are nobody else's business. The database says what is wrong
-	// with a file that is there.
-	if empty, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL, 0o600); err == nil {
-		_ = empty.Close() // nothing was written
+	j := &Journal{database: sqliteFile{file}}
+	var err error
+	if j.reader, err = j.openReader(ctx); err != nil {
+		return nil, j.failed("open", err)
 	}
-	writer, err := openWriter(file)
+	if err := j.checkVersion(ctx); err != nil {
+		return nil, errors.Join(j.failed("open", err), j.reader.Close())
+	}
+	return j, nil
+}
+
+func openJournal(ctx context.Context, db database, options Options) (*Journal, error) {
+	j := &Journal{
+		database: db, options: options, growth: growth{deliveries: pruneEvery}, // it may have too many already
+		patience: time.NewTimer(0), queue: make(chan *job, maxWait), ended: make(chan struct{}),
+	}
+	var err error
+	if j.writer, err = j.openWriter(); err != nil {
+		return nil, j.failed("open", err)
+	}
+	if err = j.migrate(ctx); err == nil {
+		err = j.prepare(ctx)
+	}
+	if err == nil {
+		j.reader, err = j.openReader(ctx)
+	}
 	if err != nil {
-		return nil, failed("open", file, explain(err))
-	}
-	if err := migrate(ctx, writer); err != nil {
-		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
-	}
-	reader, err := openReader(file)
-	if err != nil {
-		return nil, errors.Join(failed("open", file, explain(err)), writer.Close())
-	}
-	j := &Journal{file: file, writer: writer, reader: reader, keep: keep, patience: time.NewTimer(0), queue: make(chan *job, maxWait), ended: make(chan struct{})}
-	if err := j.prepare(ctx); err != nil {
-		return nil, errors.Join(failed("open", file, explain(err)), j.closeDatabase())
+		return nil, errors.Join(j.failed("open", err), j.closeDatabase())
 	}
 	go j.write(context.WithoutCancel(ctx)) // until it is closed
 	return j, nil
@@ -108,19 +143,18 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.conn, err = j.writer.Conn(ctx); err != nil {
 		return err
 	}
-	for statement, text := range map[**sql.Stmt]string{&j.insertion: insertDelivery, &j.usual: insertUsual, &j.attempt: insertAttempt, &j.lookup: selectFirst} {
-		if *statement, err = j.conn.PrepareContext(ctx, text); err != nil {
-			return err
-		}
+	if j.insert, err = j.conn.PrepareContext(ctx, j.rebind(insertDelivery)); err != nil {
+		return err
 	}
-	return nil
+	j.attempt, err = j.conn.PrepareContext(ctx, j.rebind(insertAttempt))
+	return err
 }
 
 // closeDatabase closes what was opened of it. Statements first: SQLite does not
 // tidy up its files as long as there is one.
 func (j *Journal) closeDatabase() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{j.insertion, j.usual, j.attempt, j.lookup} {
+	for _, statement := range []*sql.Stmt{j.insert, j.attempt} {
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}
@@ -128,52 +162,12 @@ func (j *Journal) closeDatabase() error {
 	if j.conn != nil {
 		errs = append(errs, j.conn.Close())
 	}
-	return errors.Join(append(errs, j.reader.Close(), j.writer.Close())...)
-}
-
-// OpenExisting opens a journal that must be there.
-func OpenExisting(ctx context.Context, file string) (*Journal, error) {
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, failed("open", file, ErrMissing)
-	}
-	return Open(ctx, file, 0)
-}
-
-// failed says what was being done to which file. The words of this package
-// come first: they are what people act on.
-func failed(what, file string, err error) error {
-	for _, known := range []error{ErrMissing, ErrCorrupt, ErrNewer, ErrReadOnly, ErrNoAccess, ErrFull} {
-		if errors.Is(err, known) {
-			return fmt.Errorf("%s journal %s: %w", what, file, known)
+	for _, db := range []*sql.DB{j.reader, j.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
 		}
 	}
-	return fmt.Errorf("%s journal %s: %w", what, file, err)
-}
-
-// migrate brings the tables up to date. Another process may do so at the same
-// moment: then the second look finds them so.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, migrationsOf)
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(dialect, db, files)
-	if err != nil {
-		return err
-	}
-	sources := provider.ListSources()
-	newest := sources[len(sources)-1].Version
-	for attempt := 0; ; attempt++ {
-		_, err = provider.Up(ctx)
-		if err == nil || attempt == 5 || ctx.Err() != nil || errors.Is(explain(err), ErrCorrupt) || errors.Is(explain(err), ErrReadOnly) {
-			break
-		}
-		time.Sleep(20 * time.Millisecond << attempt)
-	}
-	if version, versionErr := provider.GetDBVersion(ctx); versionErr == nil && version > newest {
-		return ErrNewer
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Close waits until everything that was queued is written.
@@ -184,180 +178,82 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.closed = true
-	close(j.queue)
 	j.mu.Unlock()
-	<-j.ended
+	if j.writer != nil {
+		close(j.queue)
+		<-j.ended
+	}
 	return j.closeDatabase()
 }
 
-// submit queues something to write and waits for its commit. It does not
-// return before: whoever gave up waiting could not know whether it was kept.
-func (j *Journal) submit(do func(context.Context) error) error {
-	w := &job{do: do, done: make(chan error, 1)}
-	j.mu.RLock()
-	if j.closed {
-		j.mu.RUnlock()
-		return ErrClosed
-	}
-	j.queue <- w
-	j.mu.RUnlock()
-	return <-w.done
-}
+func (j *Journal) failed(what string, err error) error { return failed(what, j.name(), j.explain(err)) }
 
-// write commits what waits, group by group.
-func (j *Journal) write(ctx context.Context) {
-	defer close(j.ended)
-	group := make([]*job, 0, maxGroup)
-	for first := range j.queue {
-		group = append(group[:0], first)
-		group = j.commit(ctx, group)
-	}
-}
-
-// more adds what waits to a group, if anything does. Whoever has a delivery at
-// hand gets a chance to add it, and those who were told of the last commit get a
-// moment to be back: the larger the groups, the less a delivery costs.
-func (j *Journal) more(group []*job) []*job {
-	for tries := 0; tries < 2 && len(group) < maxGroup; tries++ {
-		select {
-		case w, open := <-j.queue:
-			return grow(group, w, open)
-		default:
-			runtime.Gosched()
+// failed says what was being done to which journal. The words of this package
+// come first: they are what people act on.
+func failed(what, name string, err error) error {
+	for _, known := range []error{ErrMissing, ErrCorrupt, ErrNewer, ErrOlder, ErrReadOnly, ErrNoAccess, ErrFull, ErrBusy} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("%s journal %s: %w", what, name, known)
 		}
 	}
-	if len(group) < min(j.crowd, maxGroup) {
-		select {
-		case w, open := <-j.queue:
-			return grow(group, w, open)
-		case <-j.patience.C: // they are not coming
-		}
-	}
-	return group
+	return fmt.Errorf("%s journal %s: %w", what, name, err)
 }
 
-func grow(group []*job, w *job, open bool) []*job {
-	if !open {
-		return group
-	}
-	return append(group, w)
-}
-
-// commit writes a group, and what comes while it does, in one transaction and
-// tells everybody how it went.
-func (j *Journal) commit(ctx context.Context, group []*job) []*job {
-	j.patience.Reset(maxPatience)
-	defer j.patience.Stop()
-	_, err := j.conn.ExecContext(ctx, begin)
-	j.newest.current = false
-	for i := 0; i < len(group); i++ {
-		if err == nil {
-			err = group[i].do(ctx)
-		}
-		if i == len(group)-1 {
-			group = j.more(group)
-		}
-	}
-	if err == nil {
-		err = j.shrink(ctx, len(group))
-	}
-	if err == nil {
-		_, err = j.conn.ExecContext(ctx, "COMMIT")
-	}
+// migrate brings the tables up to date. Another process may do so at the same
+// moment: then the second look finds them so.
+func (j *Journal) migrate(ctx context.Context) error {
+	dialect, folder := j.migrations()
+	files, err := fs.Sub(migrations, folder)
 	if err != nil {
-		_, _ = j.conn.ExecContext(ctx, "ROLLBACK") // the first error tells
-		j.newest = newest{}
-		err = failed("write", j.file, explain(err))
+		return err
 	}
-	j.crowd = len(group) + len(j.queue)
-	for _, w := range group {
-		w.done <- err
+	provider, err := goose.NewProvider(dialect, j.writer, files)
+	if err != nil {
+		return err
 	}
-	return group
+	for attempt := 0; ; attempt++ {
+		_, err = provider.Up(ctx)
+		if err == nil || attempt == 5 || ctx.Err() != nil || isAny(j.explain(err), ErrCorrupt, ErrReadOnly, ErrBusy, ErrFull) {
+			break
+		}
+		time.Sleep(20 * time.Millisecond << attempt)
+	}
+	if version, versionErr := provider.GetDBVersion(ctx); versionErr == nil && version > newestVersion(folder) {
+		return ErrNewer
+	}
+	return err
 }
 
-// shrink notes that more was written, and from time to time deletes what is
-// beyond the number to keep.
-func (j *Journal) shrink(ctx context.Context, written int) error {
-	if j.written += written; j.keep == 0 || j.written < pruneEvery {
+// checkVersion is for those who must not migrate.
+func (j *Journal) checkVersion(ctx context.Context) error {
+	var version int64
+	err := j.reader.QueryRowContext(ctx, "SELECT MAX(version_id) FROM goose_db_version").Scan(&version)
+	_, folder := j.migrations()
+	switch newest := newestVersion(folder); {
+	case err != nil:
+		return err
+	case version > newest:
+		return ErrNewer
+	case version < newest:
+		return ErrOlder
+	default:
 		return nil
 	}
-	_, more, err := j.pruneStep(ctx, j.keep, time.Time{})
-	if !more {
-		j.written = 0
+}
+
+// newestVersion is that of the last migration in a folder.
+func newestVersion(folder string) int64 {
+	entries, _ := migrations.ReadDir(folder) // embedded, sorted
+	number, _, _ := strings.Cut(path.Base(entries[len(entries)-1].Name()), "_")
+	version, _ := strconv.ParseInt(number, 10, 64)
+	return version
+}
+
+func isAny(err error, known ...error) bool {
+	for _, k := range known {
+		if errors.Is(err, k) {
+			return true
+		}
 	}
-	return err
-}
-
-// Keep writes a delivery and returns once it has been committed and synced; it
-// sets its Sequence. Where the journal has an earlier delivery with the same
-// id, it sets Duplicate and DuplicateOf too, and calls again before it writes.
-// After an error the delivery is not in the journal.
-func (j *Journal) Keep(d *delivery.Delivery, again func()) error {
-	return j.submit(func(ctx context.Context) error {
-		if err := j.refresh(ctx); err != nil {
-			return err
-		}
-		first, err := j.firstWith(ctx, d.ID, keyOf(d.ID))
-		if err != nil {
-			return err
-		}
-		if d.DuplicateOf, d.Duplicate = first.Int64, first.Valid; d.Duplicate {
-			again()
-		}
-		r, err := newRow(*d)
-		if err != nil {
-			return err
-		}
-		d.Sequence, err = j.insert(ctx, r)
-		return err
-	})
-}
-
-// KeepAnswer writes what a delivery that is kept already was answered with.
-func (j *Journal) KeepAnswer(sequence int64, status int) error {
-	return j.submit(func(ctx context.Context) error { return j.setAnswered(ctx, sequence, status) })
-}
-
-func (j *Journal) setAnswered(ctx context.Context, sequence int64, status int) error {
-	_, err := j.conn.ExecContext(ctx, "UPDATE deliveries SET answered = ? WHERE sequence = ?", status, sequence)
-	return err
-}
-
-// KeepAttempt writes an attempt to deliver an entry again.
-func (j *Journal) KeepAttempt(sequence int64, at time.Time, a delivery.Attempt) error {
-	return j.submitFor(sequence, func(ctx context.Context) (bool, error) { return j.addAttempt(ctx, sequence, at, a) })
-}
-
-// KeepForward writes an attempt to forward an entry, and what the entry is
-// answered with because of it.
-func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, answered int) error {
-	return j.submitFor(sequence, func(ctx context.Context) (bool, error) {
-		there, err := j.addAttempt(ctx, sequence, at, a)
-		return there, errors.Join(err, j.setAnswered(ctx, sequence, answered))
-	})
-}
-
-// submitFor writes something about an entry. That it is not there any more is
-// no error of the database's: that would be one for everybody in the group.
-func (j *Journal) submitFor(sequence int64, do func(context.Context) (there bool, err error)) error {
-	there := false
-	err := j.submit(func(ctx context.Context) (err error) {
-		there, err = do(ctx)
-		return err
-	})
-	if err == nil && !there {
-		err = fmt.Errorf("write journal %s: there is no delivery %d any more", j.file, sequence)
-	}
-	return err
-}
-
-// addAttempt writes an attempt at an entry, if that is there.
-func (j *Journal) addAttempt(ctx context.Context, sequence int64, at time.Time, a delivery.Attempt) (there bool, err error) {
-	result, err := j.attempt.ExecContext(ctx, attemptRow(sequence, at, a)...)
-	if err != nil {
-		return false, err
-	}
-	rows, err := result.RowsAffected()
-	return rows > 0, err
+	return false
 }

@@ -1,9 +1,12 @@
 package journal
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
@@ -11,44 +14,147 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What differs between databases is in this file, and in the migrations that
-// it names: the driver, how a connection is made durable, and how errors are
-// told apart. Queries elsewhere mark arguments with ?.
+// sqliteFile is an SQLite database in a file.
+type sqliteFile struct{ file string }
 
-const (
-	dialect      = goose.DialectSQLite3
-	migrationsOf = "migrations/sqlite"
-	begin        = "BEGIN IMMEDIATE" // waits for other processes here, not halfway
+// busyTimeout is how long, in milliseconds, other programs that write are
+// waited for: OWOX gives up after 10 seconds, and does not try again then.
+const busyTimeout = "busy_timeout(4500)"
 
-	selectVersion = "PRAGMA data_version" // changes when other connections commit
-)
+// createFile makes the file of a journal, and its folder, where there is none:
+// deliveries are nobody else's business. A symbolic link may lead there. A file
+// that exists is not opened, because closing it would drop this process's locks.
+func createFile(file string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return errors.Join(ErrNoAccess, err)
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if empty, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+			_ = empty.Close() // nothing was written
+		}
+	}
+	return nil // the database says what is wrong with the file
+}
+
+func mustExist(file string) error {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrMissing
+	case err != nil || info.IsDir():
+		return ErrNoAccess
+	default:
+		return nil
+	}
+}
+
+func (s sqliteFile) name() string { return s.file }
+
+func (sqliteFile) migrations() (goose.Dialect, string) {
+	return goose.DialectSQLite3, "migrations/sqlite"
+}
+
+// begin waits for other processes here, not halfway.
+func (sqliteFile) begin() string { return "BEGIN IMMEDIATE" }
+
+func (sqliteFile) rebind(query string) string { return query }
 
 // openWriter opens the one connection that writes. Its commits are synced
-// before they return, and it waits for other processes that write.
-func openWriter(file string) (*sql.DB, error) {
+// before they return.
+func (s sqliteFile) openWriter() (*sql.DB, error) {
 	// The times of the file are not worth a second write for each commit. Where
 	// the system has no such sync, the usual one does.
 	_, _ = sqlite.Fdatasync(true)
-	db, err := sql.Open("sqlite", dsn(file, "rwc",
-		"busy_timeout(10000)", "temp_store(memory)", "journal_mode(WAL)", "synchronous(FULL)"))
-	if err == nil {
+	return s.open("rwc", false, busyTimeout, "temp_store(memory)", "auto_vacuum(incremental)", "journal_mode(WAL)", "synchronous(FULL)")
+}
+
+func (s sqliteFile) open(mode string, immutable bool, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
+	if immutable {
+		query.Set("immutable", "1")
+	}
+	path := filepath.ToSlash((&url.URL{Path: s.file}).EscapedPath())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String())
+	if err == nil && mode != "ro" {
 		db.SetMaxOpenConns(1)
 	}
 	return db, err
 }
 
-// openReader opens connections that cannot write.
-func openReader(file string) (*sql.DB, error) {
-	return sql.Open("sqlite", dsn(file, "ro", "busy_timeout(10000)", "query_only(1)"))
+// openReader opens connections that cannot write. SQLite wants to make files
+// beside the database for them; where it may not, and no writer has any there,
+// the database is read as a file that does not change.
+func (s sqliteFile) openReader(ctx context.Context) (*sql.DB, error) {
+	db, err := s.open("ro", false, busyTimeout, "query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.ExecContext(ctx, "SELECT COUNT(*) FROM sqlite_schema")
+	if err == nil || !isAny(s.explain(err), ErrNoAccess, ErrReadOnly) {
+		return db, nil // what is wrong shows when it is read
+	}
+	if log, err := os.Stat(s.file + "-wal"); err == nil && log.Size() > 0 {
+		return db, nil
+	}
+	_ = db.Close() // nothing was read
+	return s.open("ro", true, "query_only(1)")
 }
 
-func dsn(file, mode string, pragmas ...string) string {
-	query := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
-	return (&url.URL{Scheme: "file", Opaque: filepath.ToSlash((&url.URL{Path: file}).EscapedPath()), RawQuery: query.Encode()}).String()
+// used returns the size of the pages that hold something.
+func (sqliteFile) used(ctx context.Context, conn *sql.Conn) (bytes int64, err error) {
+	err = conn.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size
+		FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&bytes)
+	return bytes, err
+}
+
+// Space is given back when a quarter of the file is free: less is soon used
+// again. Pages from the end of the file are moved for it, which takes time.
+const (
+	freeShare   = 4
+	freeAtLeast = 1024 // pages
+)
+
+func (sqliteFile) giveBack(ctx context.Context, conn *sql.Conn) (more bool, err error) {
+	var mode, pages, free int64
+	err = conn.QueryRowContext(ctx, "SELECT auto_vacuum, page_count, freelist_count FROM pragma_auto_vacuum, pragma_page_count, pragma_freelist_count").Scan(&mode, &pages, &free)
+	if err != nil || mode != autoVacuumIncremental || free < freeAtLeast || free < pages/freeShare {
+		return false, err
+	}
+	_, err = conn.ExecContext(ctx, "PRAGMA incremental_vacuum(256)")
+	return err == nil, err
+}
+
+const autoVacuumIncremental = 2
+
+// tidy makes the file as small as what is in it. A file that was made before
+// space could be given back is written anew for that, once.
+func (s sqliteFile) tidy(ctx context.Context) error {
+	db, err := s.open("rw", false, busyTimeout, "auto_vacuum(incremental)", "synchronous(FULL)")
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // what was done is committed
+	var mode, free int64
+	if err := db.QueryRowContext(ctx, "SELECT auto_vacuum FROM pragma_auto_vacuum").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != autoVacuumIncremental {
+		_, err = db.ExecContext(ctx, "VACUUM")
+	}
+	for err == nil {
+		if err = db.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil || free == 0 {
+			break
+		}
+		_, err = db.ExecContext(ctx, "PRAGMA incremental_vacuum(256)")
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // as far as others let it
+	}
+	return err
 }
 
 // explain turns what the database says into errors of this package.
-func explain(err error) error {
+func (sqliteFile) explain(err error) error {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {
 		return err
@@ -62,6 +168,8 @@ func explain(err error) error {
 		return errors.Join(ErrCorrupt, err)
 	case sqlite3.SQLITE_CANTOPEN:
 		return errors.Join(ErrNoAccess, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return errors.Join(ErrBusy, err)
 	default:
 		return err
 	}

@@ -25,7 +25,7 @@ const every = time.Minute
 // All of them are valid, real events. It writes them through the journal, so
 // that they are what listen keeps: many at a time, as they share commits.
 func fillJournal(ctx context.Context, file string, n int) (err error) {
-	j, err := journal.Open(ctx, file, 0)
+	j, err := journal.Open(ctx, file, journal.Options{})
 	if err != nil {
 		return err
 	}
