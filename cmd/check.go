@@ -29,32 +29,35 @@ func newCheckCommand(a *app) *cobra.Command {
 	opts := checkOptions{}
 	cmd := &cobra.Command{
 		Use:   "check URL",
-		Short: "Judge an endpoint: does it do what OWOX needs?",
-		Long: `Judge an endpoint: does it do what OWOX needs?
+		Short: "Check an endpoint: does it do what OWOX needs?",
+		Long: `Check an endpoint: does it do what OWOX needs?
 
-About 70 deliveries are made, as OWOX would make them: test events, documented
-events, retries, long and odd values, a burst, and some requests that are none.
-All are marked as tests unless --real. The exit status is 1 when something that
-is required is not met.`,
+About 75 deliveries are made as OWOX makes them: test events, documented events,
+retries, long and odd values, a burst, and some requests that are not events.
+All are marked as tests unless --real. The check takes 5 seconds or more, because
+it waits to see whether idle connections stay open.
+
+The exit status is 1 when a required case is not met, or when no answer tells
+whether it is. Suggestions count only with --fail-on advised.`,
 		Example: `  owoxhook check https://example.com/hook
 
-  # advice counts too, but for plain http during development
+  # suggestions count too, except for plain http during development
   owoxhook check --fail-on advised --skip https,public-address http://127.0.0.1:3000/hook
 
-  # for a dashboard, beside the text on the terminal
+  # write a report for a dashboard, and text to the terminal
   owoxhook check -o junit --output-file report.xml @staging
 
-  # what there is to check
+  # list the cases
   owoxhook check --list`,
 		Args: atMost(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd.Context(), a, opts, args) },
 	}
 	a.bindReport(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&opts.list, "list", false, "print the cases, check nothing")
-	flags.StringSliceVar(&opts.only, "only", nil, "try these `CASES` only")
-	flags.StringSliceVar(&opts.skip, "skip", nil, "leave out these `CASES`")
-	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "`LEVEL` that makes the check fail: required or advised")
+	flags.BoolVar(&opts.list, "list", false, "list the cases and check nothing")
+	flags.StringSliceVar(&opts.only, "only", nil, "try only these `CASES`")
+	flags.StringSliceVar(&opts.skip, "skip", nil, "skip these `CASES`")
+	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "lowest `LEVEL` that fails the check: required or advised")
 	flags.BoolVar(&opts.isReal, "real", false, "deliver events that are not marked as tests")
 	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "make `N` deliveries of the burst at a time")
 	opts.bind(cmd)
@@ -180,12 +183,16 @@ type check struct {
 	failOn   conformance.Level
 
 	met, failed, advised, untried int
+	unknown                       int // required, but there was no answer to tell
 }
 
 func (c *check) result(r conformance.Result) error {
 	switch {
 	case !r.Tried:
 		c.untried++
+		if r.Level == conformance.Required && !r.Offline {
+			c.unknown++
+		}
 	case r.Met:
 		c.met++
 	case r.Level == conformance.Required:
@@ -196,13 +203,15 @@ func (c *check) result(r conformance.Result) error {
 	return c.reporter.Report(report.Case{Result: r})
 }
 
-// end says the summary and the verdict.
+// end prints the summary and returns the verdict. Nothing is well only because
+// it could not be tried; but what needs no delivery cannot be tried on some
+// machines, such as those behind a proxy.
 func (c *check) end(endpoint string) error {
 	err := c.reporter.Report(report.Summary{
 		{N: c.met + c.failed + c.advised + c.untried, Name: "cases", One: "case", Many: "cases"},
 		{N: c.met, Name: "met", One: "met", Many: "met"},
 		{N: c.failed, Name: "failed", One: "failed", Many: "failed"},
-		{N: c.advised, Name: "advised", One: "advice", Many: "pieces of advice"},
+		{N: c.advised, Name: "advised", One: "suggestion", Many: "suggestions"},
 		{N: c.untried, Name: "untried", One: "not tried", Many: "not tried"},
 	})
 	switch {
@@ -210,6 +219,10 @@ func (c *check) end(endpoint string) error {
 		return err
 	case c.failed > 0:
 		return judgedf("%s does not do what OWOX needs", endpoint)
+	case c.unknown > 0:
+		return judgedf("%s could not be checked: %s not tried", endpoint, plural(c.unknown, "required case was", "required cases were"))
+	case c.met+c.advised == 0:
+		return judgedf("%s could not be checked: no case could be tried", endpoint)
 	case c.advised > 0 && c.failOn == conformance.Advised:
 		return judgedf("%s does what OWOX needs, but not what is advised", endpoint)
 	default:

@@ -29,6 +29,11 @@ const (
 
 var cases = []Case{
 	{
+		ID: "url-is-usable", Level: Required, Title: "a URL that OWOX can use", Offline: true,
+		Delivers: "nothing: looks at the URL and looks up its host", Requires: "http or https, no user name or password, a host name that resolves",
+		judge: judgeURL,
+	},
+	{
 		ID: "accepts-test-failed", Level: Required, Title: "the Test button for failed runs",
 		Delivers: "what the Test button sends", Requires: "2xx within 10 s",
 		judge: acceptsTest(owox.RunFailed),
@@ -40,21 +45,31 @@ var cases = []Case{
 	},
 	{
 		ID: "accepts-failed", Level: Required, Title: "the documented failed event",
-		Delivers: "the documented example with a fresh id", Requires: want2xx,
+		Delivers: "the documented example with fresh ids", Requires: want2xx,
 		judge: acceptsSample(owox.RunFailed, nil),
 	},
 	{
 		ID: "accepts-successful", Level: Required, Title: "the documented successful event",
-		Delivers: "the documented example with a fresh id", Requires: want2xx,
+		Delivers: "the documented example with fresh ids", Requires: want2xx,
 		judge: acceptsSample(owox.RunSuccessful, nil),
 	},
 	{
-		ID: "accepts-missing-optional", Level: Required, Title: "events without what can be absent",
-		Delivers: "real events with only what is never absent in the field", Requires: want2xx,
+		ID: "accepts-missing-optional", Level: Required, Title: "events without optional members",
+		Delivers: "events with only the members that real events always have", Requires: want2xx,
 		judge: func(ctx context.Context, r *run) verdict {
 			brief := func(s *owox.Sample) { s.Brief = true }
 			return r.accept(ctx, r.sample(owox.RunFailed, brief), r.sample(owox.RunSuccessful, brief))
 		},
+	},
+	{
+		ID: "accepts-empty-title", Level: Required, Title: "empty titles and ids",
+		Delivers: "an event whose data mart has no title and no id, and its run no id", Requires: want2xx,
+		judge: acceptsSample(owox.RunFailed, map[string]any{owox.PathTitle: "", owox.PathDataMartID: "", owox.PathRunID: ""}),
+	},
+	{
+		ID: "accepts-relative-url", Level: Required, Title: "a relative URL of the data mart",
+		Delivers: "an event as a self-hosted OWOX without a public address sends it", Requires: want2xx,
+		judge: acceptsSample(owox.RunSuccessful, map[string]any{owox.PathURL: "/ui/my-project-id/data-marts/dm-abc123/run-history"}),
 	},
 	{
 		ID: "accepts-run-type", Level: Required, Title: "the type of the run",
@@ -73,12 +88,13 @@ var cases = []Case{
 		Delivers: "the same id twice, as a retry does", Requires: "2xx both times",
 		judge: func(ctx context.Context, r *run) verdict {
 			payload := r.sample(owox.RunFailed, nil)
-			v := r.accept(ctx, payload, payload)
-			if v.unmet != "" && strings.HasPrefix(v.seen, "delivery 2") {
-				v.advice = "answer 2xx to an id that was handled before: OWOX repeats an event when an answer is lost"
-			}
-			return v
+			return r.acceptAgain(ctx, payload, payload, "answer 2xx to an id that was handled before: OWOX repeats an event that was not answered in time")
 		},
+	},
+	{
+		ID: "accepts-same-run-again", Level: Advised, Title: "the same run under a new id",
+		Delivers: "one run twice with different ids, as after a crash of OWOX", Requires: "2xx both times; handle the run once",
+		judge: acceptsSameRunAgain,
 	},
 	{
 		ID: "accepts-long-errors", Level: Required, Title: "many long error messages",
@@ -118,23 +134,28 @@ var cases = []Case{
 		judge: survivesUnknownEvent,
 	},
 	{
-		ID: "refuses-malformed", Level: Required, Title: "requests that are no events",
+		ID: "refuses-malformed", Level: Required, Title: "requests that are not events",
 		Delivers: "broken JSON, an empty body, a wrong " + owox.HeaderContentType, Requires: "an answer that is not 5xx; advised: 4xx",
 		judge: refusesMalformed,
 	},
 	{
-		ID: "refuses-get", Level: Advised, Title: "another method",
+		ID: "refuses-get", Level: Advised, Title: "methods other than POST",
 		Delivers: "a GET request, as crawlers do", Requires: "405 or 404",
 		judge: refusesGet,
 	},
 	{
-		ID: "https", Level: Required, Title: "a trusted connection", offline: true,
-		Delivers: "checks scheme and certificate", Requires: "a trusted certificate; advised: https, 14 days left",
+		ID: "keeps-idle-connections", Level: Advised, Title: "keeps idle connections open", ahead: true,
+		Delivers: "an event, and 5 s later another one", Requires: "the connection is still open, unless the answer announced less",
+		judge: keepsIdleConnections,
+	},
+	{
+		ID: "https", Level: Required, Title: "a trusted connection", Offline: true,
+		Delivers: "nothing: connects to look at the certificate", Requires: "a trusted certificate; advised: https, 14 days left",
 		judge: judgeHTTPS,
 	},
 	{
-		ID: "public-address", Level: Advised, Title: "a public address", offline: true,
-		Delivers: "looks at every address of the name", Requires: "no private, loopback, link-local or reserved one: OWOX refuses them",
+		ID: "public-address", Level: Advised, Title: "a public address", Offline: true,
+		Delivers: "nothing: looks up every address of the host", Requires: "no private, loopback, link-local or reserved address: OWOX sends nothing to them",
 		judge: judgeAddress,
 	},
 	{
@@ -154,6 +175,18 @@ func acceptsSample(event owox.EventType, values map[string]any) func(context.Con
 	return func(ctx context.Context, r *run) verdict {
 		return r.accept(ctx, set(r.sample(event, nil), values))
 	}
+}
+
+// acceptsSameRunAgain cannot see whether the run is handled once: only what is
+// answered.
+func acceptsSameRunAgain(ctx context.Context, r *run) verdict {
+	once := r.sample(owox.RunFailed, nil)
+	again := set(once, map[string]any{owox.PathID: r.NewID().String()})
+	v := r.acceptAgain(ctx, once, again, "answer 2xx and handle the run once: it is the same when "+owox.PathEvent+" and "+owox.PathRunID+" are, where the latter is not empty")
+	if v.unmet != "" {
+		v.unmet = Advised
+	}
+	return v
 }
 
 // set sets members of a payload of ours. Paths and values are ours too: it
@@ -187,7 +220,11 @@ func acceptsBurst(ctx context.Context, r *run) verdict {
 	}
 	_ = group.Wait() // the failure tells
 	if f := failure.Load(); f != nil {
-		return unmet(Required, f.Error, "accept at least "+strconv.Itoa(owoxConcurrency)+" deliveries at once: queue them and answer at once")
+		advice := "accept at least " + strconv.Itoa(owoxConcurrency) + " deliveries at once: queue them and answer at once"
+		if f.Kind == delivery.Refused || f.Kind == delivery.Reset {
+			advice += "; " + adviceLost
+		}
+		return unmet(Required, f.Error, advice)
 	}
 	return met(fmt.Sprintf("%d answered with 2xx, %d at a time", burstSize, r.Concurrency))
 }
@@ -209,7 +246,7 @@ func answersInTime(ctx context.Context, r *run) verdict {
 	slices.Sort(times)
 	switch {
 	case late > 0:
-		return unmet(Required, fmt.Sprintf("%d of %d had no complete answer within %v", late, len(r.attempts), r.Sender.Timeout), "answer first and work later")
+		return unmet(Required, fmt.Sprintf("%d of %d were not answered within %v", late, len(r.attempts), r.Sender.Timeout), "answer first and work later: OWOX tries twice more, then the event is lost")
 	case len(times) == 0:
 		return untried("there was no answer to measure")
 	}
@@ -244,10 +281,12 @@ func survivesUnknownEvent(ctx context.Context, r *run) verdict {
 	switch {
 	case a.OK():
 		return met(say(a))
+	case unconnected(a):
+		return untried("not tried: " + a.Failure.Error)
 	case a.Status == 0 || a.Status >= 500 || a.Failure.Kind == delivery.TimedOut:
 		return unmet(Required, a.Failure.Error, "ignore event types that you do not know, and answer 2xx")
 	default:
-		return unmet(Advised, a.Failure.Error, "answer 2xx to event types that you do not know, or OWOX reports failures when it gets new ones")
+		return unmet(Advised, a.Failure.Error, "answer 2xx to event types that you do not know, or every new one counts as a failed delivery")
 	}
 }
 
@@ -272,10 +311,12 @@ func refusesMalformed(ctx context.Context, r *run) verdict {
 		}
 		seen = append(seen, malformed.name+": "+answer)
 		switch {
+		case unconnected(a):
+			return untried("not tried: " + a.Failure.Error)
 		case a.Status == 0, a.Status >= 500, !a.OK() && a.Failure.Kind == delivery.TimedOut:
 			worst = unmet(Required, "", "check the request before you use it, and answer 4xx")
 		case a.Status < 400 && worst.unmet == "":
-			worst = unmet(Advised, "", "answer 4xx to what is no event, or nobody notices that something else posts to you")
+			worst = unmet(Advised, "", "answer 4xx to requests that are not events, or nobody notices when something else posts to you")
 		}
 	}
 	worst.seen = strings.Join(seen, ", ")
@@ -287,11 +328,11 @@ func refusesGet(ctx context.Context, r *run) verdict {
 	request.Method = http.MethodGet
 	request = request.WithoutHeader(owox.HeaderContentType)
 	a := r.send(ctx, request)
-	switch a.Status {
-	case http.StatusMethodNotAllowed, http.StatusNotFound:
+	switch {
+	case a.Status == http.StatusMethodNotAllowed, a.Status == http.StatusNotFound:
 		return met(say(a))
-	case 0:
-		return unmet(Advised, a.Failure.Error, "answer 405 to methods other than POST")
+	case unconnected(a):
+		return untried("not tried: " + a.Failure.Error)
 	default:
 		return unmet(Advised, say(a), "answer 405 to methods other than POST")
 	}

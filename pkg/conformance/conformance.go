@@ -1,6 +1,6 @@
-// Package conformance judges somebody's endpoint: does it do what OWOX needs?
+// Package conformance checks an endpoint: does it do what OWOX needs?
 //
-// The answer is a table of cases. Each says what OWOX does and what the
+// The answer is a table of cases. Each names what OWOX does and what the
 // endpoint must do; a case is tried by delivering to the endpoint as OWOX
 // would. What is required follows from the documentation, or loses events when
 // it is not met; what is advised makes an endpoint that lasts.
@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,10 +40,13 @@ type Case struct {
 	Delivers string // what OWOX does
 	Requires string // what the endpoint must do
 	Level    Level  // the highest that the case has
+	Offline  bool   // needs no delivery
 
-	judge   func(context.Context, *run) verdict
-	offline bool // needs no delivery
+	judge judge
+	ahead bool // mostly waits: started first, beside the others
 }
+
+type judge func(context.Context, *run) verdict
 
 // Cases returns all cases in the order in which they are tried.
 func Cases() []Case { return slices.Clone(cases) }
@@ -65,6 +69,7 @@ type Options struct {
 	Headers     []owox.Header  // added to every delivery, for gateways
 	Real        bool           // deliver events that are not marked as tests
 	Concurrency int            // of the burst; 0: 5, as OWOX delivers
+	Idle        time.Duration  // how long connections must stay open without a request; 0: 5 s
 	Now         func() time.Time
 	NewID       func() uuid.UUID
 	// Lookup finds the addresses of a host. nil: the system's resolver.
@@ -73,8 +78,8 @@ type Options struct {
 
 const owoxConcurrency = 5
 
-// Check tries the cases one after the other and calls each with every result.
-// It stops when the context ends, or when each returns an error.
+// Check tries the cases and calls each with every result, in their order. It
+// stops when the context ends, or when each returns an error.
 func Check(ctx context.Context, cases []Case, options Options, each func(Result) error) error {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -84,6 +89,9 @@ func Check(ctx context.Context, cases []Case, options Options, each func(Result)
 	}
 	if options.Concurrency == 0 {
 		options.Concurrency = owoxConcurrency
+	}
+	if options.Idle == 0 {
+		options.Idle = goodIdle
 	}
 	if options.Sender.Timeout == 0 {
 		options.Sender.Timeout = owox.Timeout
@@ -96,6 +104,16 @@ func Check(ctx context.Context, cases []Case, options Options, each func(Result)
 	options.Sender.Attempts, options.Sender.FollowRedirects = 1, false
 	r := &run{Options: options, sender: sender.New(options.Sender)}
 	defer r.sender.Close()
+	var ahead sync.WaitGroup
+	defer ahead.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cases = slices.Clone(cases)
+	for i, c := range cases {
+		if c.ahead {
+			cases[i].judge = r.start(ctx, &ahead, c.judge)
+		}
+	}
 	for _, c := range cases {
 		result := r.try(ctx, c)
 		if err := ctx.Err(); err != nil {
@@ -106,6 +124,13 @@ func Check(ctx context.Context, cases []Case, options Options, each func(Result)
 		}
 	}
 	return nil
+}
+
+// start lets a judge work and returns one that waits for its verdict.
+func (r *run) start(ctx context.Context, group *sync.WaitGroup, j judge) judge {
+	verdicts := make(chan verdict, 1)
+	group.Go(func() { verdicts <- j(ctx, r) })
+	return func(context.Context, *run) verdict { return <-verdicts }
 }
 
 // run is one check: what was seen so far.
@@ -136,7 +161,7 @@ func untried(seen string) verdict { return verdict{untried: true, seen: seen} }
 func (r *run) try(ctx context.Context, c Case) Result {
 	start := r.Now()
 	v := untried("not tried: " + r.unreachable)
-	if r.unreachable == "" || c.offline {
+	if r.unreachable == "" || c.Offline {
 		v = c.judge(ctx, r)
 	}
 	result := Result{
@@ -149,14 +174,19 @@ func (r *run) try(ctx context.Context, c Case) Result {
 	return result
 }
 
-// sample makes the payload of an event, with a fresh id, marked as a test
-// unless real events are asked for.
+// sample makes the payload of an event, marked as a test unless real events
+// are asked for. Its id is fresh, and so is that of the run unless the Test
+// button sends it: an endpoint that handles a run once would not look at the
+// others.
 func (r *run) sample(event owox.EventType, change func(*owox.Sample)) []byte {
 	s := owox.Sample{Event: event, ID: r.NewID(), Now: r.Now(), Mark: !r.Real}
 	if change != nil {
 		change(&s)
 	}
-	return s.JSON()
+	if s.Test {
+		return s.JSON()
+	}
+	return set(s.JSON(), map[string]any{owox.PathRunID: r.NewID().String()})
 }
 
 // deliver delivers a payload that an endpoint must accept, and keeps the
@@ -165,14 +195,16 @@ func (r *run) deliver(ctx context.Context, payload []byte) delivery.Attempt {
 	attempt := r.send(ctx, r.request(payload))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if f := attempt.Failure; f != nil && len(r.attempts) == 0 {
-		switch f.Kind {
-		case delivery.Refused, delivery.UnknownHost, delivery.Unreachable, delivery.TLS:
-			r.unreachable = f.Error
-		}
+	if len(r.attempts) == 0 && unconnected(attempt) {
+		r.unreachable = attempt.Failure.Error
 	}
 	r.attempts = append(r.attempts, attempt)
 	return attempt
+}
+
+// unconnected reports whether an endpoint had no chance to answer.
+func unconnected(a delivery.Attempt) bool {
+	return !a.OK() && slices.Contains([]delivery.FailureKind{delivery.Refused, delivery.UnknownHost, delivery.Unreachable, delivery.TLS}, a.Failure.Kind)
 }
 
 func (r *run) request(payload []byte) sender.Request {
@@ -207,14 +239,34 @@ func (r *run) accept(ctx context.Context, payloads ...[]byte) verdict {
 	return met(seen)
 }
 
-// adviceDirectly is for whoever configures OWOX, not for a user of send.
-const adviceDirectly = "configure the final URL in OWOX"
+// acceptAgain is accept for a payload that repeats another one. The advice is
+// for an endpoint that accepts only the first.
+func (r *run) acceptAgain(ctx context.Context, once, again []byte, advice string) verdict {
+	v := r.accept(ctx, once, again)
+	if v.unmet != "" && strings.HasPrefix(v.seen, "delivery 2") {
+		v.advice = advice
+	}
+	return v
+}
+
+const (
+	// adviceDirectly is for whoever configures OWOX, not for a user of send.
+	adviceDirectly  = "configure the final URL in OWOX"
+	adviceLost      = "OWOX does not try again after a refused or broken connection, so the event is lost"
+	adviceRestarted = adviceLost + ": let something answer 503 while the endpoint restarts"
+)
 
 func advice(f delivery.Failure) string {
-	if f.Kind == delivery.Redirected {
+	switch f.Kind {
+	case delivery.Redirected:
 		return adviceDirectly
+	case delivery.Refused:
+		return "start the endpoint, or check host and port; " + adviceRestarted
+	case delivery.Reset:
+		return "check whether the endpoint crashed; " + adviceRestarted
+	default:
+		return f.Hint
 	}
-	return f.Hint
 }
 
 // say puts an answer in words.

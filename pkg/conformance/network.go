@@ -12,6 +12,25 @@ import (
 	"time"
 )
 
+// judgeURL judges what OWOX looks at before it connects.
+func judgeURL(ctx context.Context, r *run) verdict {
+	if r.Endpoint.Scheme != "http" && r.Endpoint.Scheme != "https" {
+		return unmet(Required, "the scheme is "+r.Endpoint.Scheme, "use https: OWOX delivers to http and https alone")
+	}
+	if r.Endpoint.User != nil {
+		return unmet(Required, "a user name or password in the URL", "use a secret path or query instead: OWOX sends nothing to a URL with a user name or password")
+	}
+	_, err := r.Lookup(ctx, r.Endpoint.Hostname())
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return unmet(Required, "unknown host "+r.Endpoint.Hostname(), "check the spelling of the host and its DNS records: OWOX sends nothing to a host that does not resolve")
+	case err != nil:
+		return untried("cannot look up " + r.Endpoint.Hostname() + ": " + err.Error())
+	}
+	return met(r.Endpoint.Scheme + ", and " + r.Endpoint.Hostname() + " resolves")
+}
+
 // judgeHTTPS connects once more, only to look at the certificate.
 func judgeHTTPS(ctx context.Context, r *run) verdict {
 	if r.Endpoint.Scheme != "https" {
@@ -30,7 +49,7 @@ func judgeHTTPS(ctx context.Context, r *run) verdict {
 	case errors.As(err, &network) && network.Op == "dial":
 		return untried("no connection: " + network.Err.Error())
 	case err != nil:
-		return unmet(Required, strings.TrimPrefix(err.Error(), "tls: "), "install a valid certificate with its whole chain: OWOX refuses the connection")
+		return unmet(Required, strings.TrimPrefix(err.Error(), "tls: "), "install a valid certificate with its whole chain: OWOX refuses the connection, and the event is lost")
 	}
 	defer conn.Close() //nolint:errcheck // nothing was written
 	secure, ok := conn.(*tls.Conn)
@@ -78,7 +97,7 @@ func judgeAddress(ctx context.Context, r *run) verdict {
 	for i, address := range addresses {
 		words[i] = address.Unmap().String()
 		if !isPublic(address) {
-			return unmet(Advised, words[i]+" is not a public address", "give OWOX a public name, or point a public tunnel at the endpoint")
+			return unmet(Advised, words[i]+" is not a public address", "give OWOX a public name, or point a public tunnel at the endpoint: OWOX sends nothing to other addresses")
 		}
 	}
 	return met(strings.Join(words, ", "))

@@ -99,6 +99,7 @@ type Options struct {
 	Insecure        bool          // accept any certificate
 	RootCAs         *x509.CertPool
 	Proxy           func(*http.Request) (*url.URL, error) // nil: none
+	IdleTimeout     time.Duration                         // of connections without a request; 0: 90 s
 	Now             func() time.Time                      // nil: time.Now
 	Sleep           func(context.Context, time.Duration)  // nil: waits
 }
@@ -142,7 +143,7 @@ func newTransport(options Options) *http.Transport {
 		TLSHandshakeTimeout: options.Timeout,
 		DisableCompression:  true,        // or a header of its own is added
 		MaxIdleConnsPerHost: math.MaxInt, // as many as were used at once
-		IdleConnTimeout:     90 * time.Second,
+		IdleConnTimeout:     cmp.Or(options.IdleTimeout, 90*time.Second),
 
 		MaxResponseHeaderBytes: 1 << 20,
 	}
