@@ -16,10 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
-	"github.com/tidwall/gjson"
-
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/sender"
@@ -112,54 +108,6 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
-func TestEditsChangeNothingElse(t *testing.T) {
-	payload := `{ "id":"a",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`
-	a := &app{err: &bytes.Buffer{}}
-	tests := []struct {
-		name  string
-		edits []edit
-		want  string // "": refused
-	}{
-		{"nothing", nil, payload},
-		{"a string", []edit{{path: "id", value: "b"}}, `{ "id":"b",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
-		{"JSON", []edit{{path: "id", value: `{"a":[1]}`}}, `{ "id":{"a":[1]},  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
-		{"nearly JSON", []edit{{path: "id", value: `01`}}, `{ "id":"01",  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
-		{"an element", []edit{{path: "data.run.errors.0", value: "y"}}, `{ "id":"a",  "data":{"run":{"errors":["y"]}}, "n" : 1.0 }`},
-		{"set, then unset", []edit{{path: "id", value: "b"}, {path: "id", unset: true}}, `{  "data":{"run":{"errors":["x"]}}, "n" : 1.0 }`},
-		{"unset, then unset", []edit{{path: "id", unset: true}, {path: "id", unset: true}}, ""},
-		{"through a number", []edit{{path: "n.x", value: "1"}}, ""},
-		{"beyond an array", []edit{{path: "data.run.errors.5", value: "1"}}, ""},
-		{"a pattern", []edit{{path: "data.*", value: "1"}}, ""},
-		{"a modifier", []edit{{path: "@reverse", unset: true}}, ""},
-		{"an empty step", []edit{{path: "data.", value: "1"}}, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := a.applyEdits([]byte(payload), tt.edits)
-			if tt.want == "" {
-				if err == nil {
-					t.Errorf("not refused: %s", got)
-				}
-				return
-			}
-			if diff := cmp.Diff(tt.want, string(got)); diff != "" || err != nil {
-				t.Errorf("(-want +got):\n%s%v", diff, err)
-			}
-		})
-	}
-}
-
-func TestFreshRenewsIDAndTime(t *testing.T) {
-	a := &app{now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }, newID: func() uuid.UUID { return uuid.UUID{1} }}
-	got, err := a.fresh(owox.Documented(owox.RunFailed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if id, at := gjson.GetBytes(got, owox.PathID).Str, gjson.GetBytes(got, owox.PathTimestamp).Str; id != "01000000-0000-0000-0000-000000000000" || at != "2026-01-02T03:04:05.000Z" {
-		t.Errorf("id %s, timestamp %s", id, at)
-	}
-}
-
 func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
 	hang := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { <-hang }))
@@ -177,21 +125,6 @@ func TestForwardIsAnsweredForAnApplicationThatIsNot(t *testing.T) {
 		if !ok || answer.Status != want || d.Forwarded == nil || d.Forwarded.OK() {
 			t.Errorf("%s: answered %d %s, want %d", address, answer.Status, answer.Body, want)
 		}
-	}
-}
-
-func TestResendKeepsBytesHeadersAndQueries(t *testing.T) {
-	to, err := parseEndpoint("http://app/in?key=k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := delivery.Delivery{Method: "PUT", Path: "/hook?a=%20b&a=", Body: []byte("\x00"), Headers: []owox.Header{
-		{Name: "Host", Value: "old"}, {Name: "X-b", Value: "1"}, {Name: "Connection", Value: "close"}, {Name: "x-A", Value: "2"}, {Name: "content-length", Value: "1"},
-	}}
-	got := resend(to, d)
-	want := sender.Request{Method: "PUT", URL: got.URL, Body: d.Body, Headers: []owox.Header{{Name: "X-b", Value: "1"}, {Name: "x-A", Value: "2"}}}
-	if diff := cmp.Diff(want, got); diff != "" || got.URL.String() != "http://app/in?key=k&a=%20b&a=" {
-		t.Errorf("%s (-want +got):\n%s", got.URL, diff)
 	}
 }
 

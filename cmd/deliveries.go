@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -13,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -277,9 +274,9 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 			if err != nil {
 				return err
 			}
-			text := rawRequest(entry.Delivery)
+			text := entry.HTTP()
 			if opts.format == exportFormats[0] {
-				if text = payloadLine(entry.Body); text == nil {
+				if text = entry.PayloadLine(); text == nil {
 					left++
 					continue
 				}
@@ -293,39 +290,6 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 		}
 		return out.Flush()
 	})
-}
-
-// payloadLine is a payload on a line of its own: its bytes, unless it has line
-// breaks between its tokens; nil for what is no JSON.
-func payloadLine(body []byte) []byte {
-	if !jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
-		return nil
-	}
-	line := bytes.TrimSpace(body)
-	if bytes.ContainsAny(line, "\r\n") {
-		compact := jsontext.Value(bytes.Clone(line))
-		if err := compact.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)); err != nil {
-			return nil
-		}
-		line = compact
-	}
-	return append(bytes.Clone(line), '\n')
-}
-
-// rawRequest is a delivery as it came, as far as the journal knows. What was
-// chunked has a length.
-func rawRequest(d delivery.Delivery) []byte {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", d.Method, d.Path)
-	for _, h := range d.Headers {
-		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
-			fmt.Fprintf(&out, "%s: %s\r\n", h.Name, h.Value)
-		}
-	}
-	fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", len(d.Body))
-	out.Write(d.Body)
-	out.WriteString("\r\n")
-	return out.Bytes()
 }
 
 func newDeliveriesPruneCommand(a *app) *cobra.Command {

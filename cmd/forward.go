@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,7 +98,7 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	if !d.Valid() && !f.invalid {
 		return receiver.Answer{}, false
 	}
-	request := resend(f.to, *d)
+	request := sender.Again(f.to, *d)
 	request = request.WithHeader(owox.Header{Name: headerForwardedFor, Value: forwardedFor(*d)})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Proto", Value: f.proto})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: owox.HeaderValue(d.Headers, "Host")})
@@ -148,26 +147,4 @@ const headerForwardedFor = "X-Forwarded-For"
 
 func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
 	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
-}
-
-// perConnection are headers that belong to a connection, not to a delivery.
-var perConnection = []string{
-	"Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-	"Content-Length", "Expect",
-}
-
-// resend makes the request that delivers a received delivery again: the same
-// bytes and headers, and the query strings of both URLs.
-func resend(to *url.URL, d delivery.Delivery) sender.Request {
-	target := *to
-	if _, query, ok := strings.Cut(d.Path, "?"); ok && query != "" {
-		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query, "&")
-	}
-	request := sender.Request{Method: d.Method, URL: &target, Body: d.Body}
-	for _, h := range d.Headers {
-		if !slices.ContainsFunc(perConnection, func(name string) bool { return strings.EqualFold(name, h.Name) }) {
-			request.Headers = append(request.Headers, h)
-		}
-	}
-	return request
 }

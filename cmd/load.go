@@ -56,8 +56,8 @@ func (o sendOptions) isLoad(cmd *cobra.Command) (bool, error) {
 		}
 	}
 	for _, e := range o.edits {
-		if e.path == owox.PathID || e.path == owox.PathTimestamp {
-			return true, usagef("--set %s: every delivery of a load has its own", e.path)
+		if e.Path == owox.PathID || e.Path == owox.PathTimestamp {
+			return true, usagef("--set %s: every delivery of a load has its own", e.Path)
 		}
 	}
 	switch {

@@ -242,7 +242,7 @@ func (r *replay) deliver(ctx context.Context, sequence int64) error {
 }
 
 func (r *replay) request(ctx context.Context, d delivery.Delivery) (sender.Request, error) {
-	request := resend(r.to, d)
+	request := sender.Again(r.to, d)
 	var err error
 	if r.opts.fresh {
 		request.Body, err = r.fresh(request.Body)
