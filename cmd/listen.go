@@ -41,6 +41,8 @@ type listenOptions struct {
 	delay      time.Duration
 	verbose    bool
 	maxConns   int
+	ui         bool
+	page       pageFlags
 }
 
 func newListenCommand(a *app) *cobra.Command {
@@ -75,6 +77,9 @@ deliveries and owoxhook replay.`,
 
   # the same around a test suite, on a port of its own
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
+
+  # look at deliveries in a browser as they arrive
+  owoxhook listen --ui --open
 
   # pass deliveries on to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
@@ -111,6 +116,8 @@ deliveries and owoxhook replay.`,
 	flags.BoolVar(&opts.noJournal, "no-journal", false, "keep nothing")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 is no bound")
+	flags.BoolVar(&opts.ui, "ui", false, "serve a page to look at deliveries, live")
+	opts.page.bind(cmd)
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
@@ -138,6 +145,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
+	if opts.page.open && !opts.ui {
+		return usagef("--open opens the page of --ui: pass that too")
+	}
+	if opts.noJournal && opts.ui {
+		return usagef("--ui shows what the journal has: leave out --no-journal")
+	}
 	forward, err := a.newForwarder(opts.forwardFlags, certificate != nil)
 	if err != nil {
 		return err
@@ -161,7 +174,11 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if forward != nil {
 			forward.journal, forward.rehearsed, options.Forward = l.journal, len(opts.respond) > 0, forward.forward
 		}
-		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Log: func(line string) {
+		handler := receiver.New(options)
+		if err := l.openPage(ctx, listener, certificate, handler); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Log: func(line string) {
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
 		}})
 	})
