@@ -13,8 +13,11 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
-// maxLines is how much of a body a page shows; all of it can be downloaded.
-const maxLines = 3000
+// How much of a body a page shows; all of it can be downloaded.
+const (
+	maxLines  = 3000
+	maxIndent = 6 // of findings, which want room
+)
 
 // bodyView is a body in lines, with findings below the lines that they are about.
 type bodyView struct {
@@ -25,6 +28,7 @@ type bodyView struct {
 
 type line struct {
 	Indent   string
+	Depth    int // of the indent, as far as findings follow it
 	Spans    []span
 	Findings []finding
 	Inner    []line // the JSON in a string
@@ -121,7 +125,7 @@ func (p *printer) lineFor(parent jsontext.Kind, index int64, depth int, closes b
 	if closes {
 		depth--
 	}
-	p.lines = append(p.lines, line{Indent: strings.Repeat("  ", depth)})
+	p.lines = append(p.lines, line{Indent: strings.Repeat("  ", depth), Depth: min(depth, maxIndent)})
 }
 
 func (p *printer) add(raw []byte, class string) {

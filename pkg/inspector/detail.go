@@ -174,5 +174,8 @@ func (i *Inspector) delete(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
+// Number is that of a finding on the page, by its index.
+func (detailView) Number(index int) int { return index + 1 }
+
 // Gone reports whether the sender hung up before the answer.
 func (v detailView) Gone() bool { return v.State == delivery.StateGone }
