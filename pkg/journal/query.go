@@ -119,7 +119,7 @@ func (j *Journal) query(ctx context.Context, what string, f Filter) (*sql.Rows, 
 		return nil, err
 	}
 	order, limit := f.order()
-	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), append(args, limit...)...) //nolint:gosec // conditions are ours
+	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), append(args, limit...)...)
 }
 
 func (j *Journal) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
