@@ -155,7 +155,7 @@ func listLine(e journal.Entry) []string {
 	for _, mark := range []struct {
 		word string
 		set  bool
-	}{{"test", e.IsTest}, {"duplicate", e.Duplicate}, {string(e.State), e.State != delivery.StateValid}} {
+	}{{"test", e.IsTest}, {"duplicate", e.Duplicate}, {"same-run", e.SameRun}, {string(e.State), e.State != delivery.StateValid}} {
 		if mark.set {
 			marks = append(marks, mark.word)
 		}

@@ -29,6 +29,8 @@ type Delivery struct {
 	Detail      string // of the reason or state: see there
 	Duplicate   bool   // an earlier delivery had the same id
 	DuplicateOf int64  // its number in the journal; 0: unknown, or not a duplicate
+	SameRun     bool   // an earlier delivery was of the same event type and run, under another id
+	SameRunAs   int64  // its number in the journal; 0: unknown, or there was none
 	Findings    []validate.Finding
 	Answered    int      // HTTP status; 0: the sender was gone before the answer
 	Forwarded   *Attempt // at delivering it to an application; nil: it was not forwarded

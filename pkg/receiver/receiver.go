@@ -38,8 +38,9 @@ type Options struct {
 	Delay          time.Duration       // before every answer to a delivery
 	Now            func() time.Time    // nil: time.Now
 	// Keep makes a request durable before it is answered. Where an earlier
-	// delivery has the same id, it sets Duplicate and DuplicateOf and calls again
-	// before it writes anything: that may change findings, state and status. After
+	// delivery has the same id, or is of the same run, it sets Duplicate and
+	// DuplicateOf, or SameRun and SameRunAs, and calls again before it commits:
+	// that may change findings, state and status. After
 	// an error the delivery is answered with 503. nil: nothing is kept, and the
 	// receiver tells duplicates by the newest ids that it has seen itself.
 	Keep func(d *delivery.Delivery, again func()) error
@@ -164,7 +165,12 @@ func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 	rehearsed := rc.nextStatus()
 	rc.decide(d, rehearsed)
 	err := rc.options.Keep(d, func() {
-		d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID)...)
+		if d.Duplicate {
+			d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID, d.DuplicateOf)...)
+		}
+		if d.SameRun {
+			d.Findings = append(d.Findings, rc.options.Validator.RunSeenBefore(d.RunID, d.SameRunAs)...)
+		}
 		rc.decide(d, rehearsed)
 	})
 	if err != nil {

@@ -109,6 +109,9 @@ func (t *textReporter) delivery(d delivery.Delivery) error {
 	if d.Duplicate {
 		word(t.paint.info("duplicate"))
 	}
+	if d.SameRun {
+		word(t.paint.info("same run"))
+	}
 	if d.Title != "" {
 		word(Escape(d.Title))
 	}

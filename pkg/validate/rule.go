@@ -79,7 +79,8 @@ var (
 	EventHeaderPresent    = declare("event-header-present", Error, "The request has "+owox.HeaderEvent+".", saysHeaders, "Send the header; some proxies remove headers they do not know.", sayPath(" is missing"))
 	EventHeaderDocumented = declare("event-header-documented", Error, owox.HeaderEvent+" is a documented event type.", "Request Format: event type string.", "Look for a misspelt event type; owoxhook events lists them all.", sayNot)
 	EventHeaderMatches    = declare("event-header-matches", Error, owox.HeaderEvent+" is the event type of the payload.", "Request Format and Payload Structure: both are the event type.", "Send the same event type in both places.", sayOther(owox.PathEvent))
-	IDSeenBefore          = declare("id-seen-before", Info, "A delivery brings a new event.", "Payload Structure: use the ID for deduplication. Field: every retry of one event carries the same ID.", "Make your endpoint ignore an ID that it has handled.", sayGot("", " was delivered before: a retry, or sent again"))
+	IDSeenBefore          = declare("id-seen-before", Info, "A delivery brings a new event.", "Payload Structure: use the ID for deduplication. Field: every retry of one event carries the same ID.", "Make your endpoint ignore an ID that it has handled.", sayBefore("", "a retry, or sent again"))
+	RunSeenBefore         = declare("run-seen-before", Info, "A delivery of another ID brings another run.", "Field: the sender makes the ID when it sends. After a crash of its own, or when its queue takes a batch up again, the same run comes under a new ID.", "Make your endpoint ignore a run that it has handled: "+owox.PathEvent+" and "+owox.PathRunID+" together tell it, where the latter is not empty.", sayBefore("run ", "under another id"))
 )
 
 // Rules returns all rules: those of payloads first, then those of requests.

@@ -506,8 +506,12 @@ func TestSeenBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"0:0: info: x was delivered before: a retry, or sent again [id-seen-before]"}
-	if diff := cmp.Diff(want, say(v.SeenBefore("x"))); diff != "" {
+	want := []string{
+		"0:0: info: x was delivered before: a retry, or sent again [id-seen-before]",
+		"0:0: info: x was delivered before as delivery 3: a retry, or sent again [id-seen-before]",
+		"0:0: info: run r was delivered before as delivery 3: under another id [run-seen-before]",
+	}
+	if diff := cmp.Diff(want, say(slices.Concat(v.SeenBefore("x", 0), v.SeenBefore("x", 3), v.RunSeenBefore("r", 3)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
