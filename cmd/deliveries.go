@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"io"
 	"iter"
 	"slices"
@@ -269,27 +270,48 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 	filter.Oldest = true
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
-		left := 0
-		for entry, err := range j.List(ctx, filter) {
-			if err != nil {
-				return err
-			}
-			text := entry.HTTP()
-			if opts.format == exportFormats[0] {
-				if text = entry.PayloadLine(); text == nil {
-					left++
-					continue
-				}
-			}
-			if _, err := out.Write(text); err != nil {
-				return err
-			}
+		if opts.format == exportFormats[0] {
+			err = a.exportPayloads(out, j.Bodies(ctx, filter))
+		} else {
+			err = exportRequests(out, j.List(ctx, filter))
 		}
-		if left > 0 {
-			a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+		if err != nil {
+			return err
 		}
 		return out.Flush()
 	})
+}
+
+func (a *app) exportPayloads(out io.Writer, bodies iter.Seq2[sql.RawBytes, error]) error {
+	left := 0
+	for body, err := range bodies {
+		if err != nil {
+			return err
+		}
+		line := delivery.PayloadLine(body)
+		if line == nil {
+			left++
+		}
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	if left > 0 {
+		a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+	}
+	return nil
+}
+
+func exportRequests(out io.Writer, entries iter.Seq2[journal.Entry, error]) error {
+	for entry, err := range entries {
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(entry.HTTP()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newDeliveriesPruneCommand(a *app) *cobra.Command {

@@ -38,11 +38,10 @@ const (
 	insertAttempt = "INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 	// The first delivery with an id, or of a run, may have been deleted since.
-	briefColumns = `sequence, webhook_id, received_at, method, path, remote, event, is_test, project_id, data_mart_id, data_mart_title,
-		run_id, run_status, state, answered, cut, duplicate_of IS NOT NULL,
+	briefColumns = `sequence, webhook_id, received_at, event, is_test, data_mart_title, state, answered, duplicate_of IS NOT NULL,
 		(SELECT first.sequence FROM deliveries AS first WHERE first.sequence = deliveries.duplicate_of) AS earlier, same_run_as IS NOT NULL,
 		(SELECT first.sequence FROM deliveries AS first WHERE first.sequence = deliveries.same_run_as) AS same_run`
-	allColumns = briefColumns + ", headers, findings, body"
+	allColumns = briefColumns + ", method, path, remote, project_id, data_mart_id, run_id, run_status, cut, headers, findings, body"
 )
 
 // Lenient, because findings quote what came.
@@ -134,11 +133,10 @@ func scanEntry(rows *sql.Rows, brief bool) (e Entry, err error) {
 	var duplicateOf, sameRunAs sql.NullInt64
 	d := &e.Delivery
 	into := []any{
-		&d.Sequence, &d.ID, &receivedAt, &d.Method, &d.Path, &d.Remote, &d.Event, &d.IsTest, &d.ProjectID, &d.DataMartID, &d.Title,
-		&d.RunID, &d.RunStatus, &d.State, &d.Answered, &d.Cut, &d.Duplicate, &duplicateOf, &d.SameRun, &sameRunAs,
+		&d.Sequence, &d.ID, &receivedAt, &d.Event, &d.IsTest, &d.Title, &d.State, &d.Answered, &d.Duplicate, &duplicateOf, &d.SameRun, &sameRunAs,
 	}
 	if !brief {
-		into = append(into, &headers, &findings, &d.Body)
+		into = append(into, &d.Method, &d.Path, &d.Remote, &d.ProjectID, &d.DataMartID, &d.RunID, &d.RunStatus, &d.Cut, &headers, &findings, &d.Body)
 	}
 	if err := rows.Scan(into...); err != nil {
 		return e, err
