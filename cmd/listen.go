@@ -4,15 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -146,7 +147,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if len(command) == 0 { // its output must not overtake ours
 		a.buffer()
 	}
-	tuneMemory()
+	limitMemory()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
@@ -167,15 +168,15 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	})
 }
 
-// tuneMemory lets garbage pile up: what a receiver keeps is small, and by
-// default it would be looked through a hundred times a second under load.
-// Whoever has set GOGC or GOMEMLIMIT is obeyed.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(800)
-		debug.SetMemoryLimit(80 << 20)
-	}
+// limitMemory has the collector work harder before the machine, or its
+// container, runs out of memory. GOMEMLIMIT is obeyed.
+func limitMemory() {
+	_, _ = memlimit.Set( // where nothing is known of the machine there is no limit
+		memlimit.WithRatio(memoryShare), memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)),
+		memlimit.WithLogger(slog.New(slog.DiscardHandler)))
 }
+
+const memoryShare = 0.8 // of what there is
 
 func (o listenOptions) receiverOptions() (receiver.Options, error) {
 	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay}
