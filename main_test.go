@@ -37,7 +37,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/testdata/hostile"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -46,6 +49,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"owoxhook": main,
 		"endpoint": endpoint,
+		"measured": measured,
 	})
 }
 
@@ -239,11 +243,16 @@ func endpoint() {
 }
 
 func answerAs(w http.ResponseWriter, r *http.Request, mode string) {
+	if to, ok := strings.CutPrefix(mode, "redirect-to:"); ok {
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		return
+	}
 	switch mode {
 	case "hang":
 		<-r.Context().Done()
 	case "slow-body":
 		w.WriteHeader(200)
+		_, _ = io.WriteString(w, "the beginning") // the client may be gone
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	case "close":
@@ -660,5 +669,215 @@ func TestSetupActionInstallsAndMatches(t *testing.T) {
 	want := []string{bad, "1", "12", "error", "version is a number, want a string", "member-type"}
 	if !slices.ContainsFunc(found, func(groups []string) bool { return slices.Equal(groups[1:], want) }) {
 		t.Errorf("matched %q in\n%s", found, out)
+	}
+}
+
+// measured runs a program, hands a SIGTERM on, and writes the most memory that it
+// had resident, in KiB, to a file: measured FILE PROGRAM ARG... A child of the
+// test itself would be charged with the test's own memory.
+func measured() {
+	cmd := exec.Command(os.Args[2], os.Args[3:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(125)
+	}
+	go func() { _ = cmd.Process.Signal(<-terminated) }() // it may have ended
+	_ = cmd.Wait()                                       // the status tells
+	var usage struct{ Maxrss int64 }                     // only Unix has it
+	text, _ := json.Marshal(cmd.ProcessState.SysUsage())
+	_ = json.Unmarshal(text, &usage)
+	_ = os.WriteFile(os.Args[1], []byte(strconv.FormatInt(usage.Maxrss, 10)), 0o600)
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// oneDelivery makes a journal with one delivery.
+func oneDelivery(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "journal.db")
+	j, err := journal.Open(t.Context(), file, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := owox.Documented(owox.RunFailed)
+	identity := owox.Identify(body)
+	d := delivery.Delivery{
+		Identity: identity, ReceivedAt: time.Now(), Method: owox.Method, Path: "/", Body: body, State: delivery.StateValid,
+		Headers: owox.Headers(identity.ID, string(identity.Event)), Answered: 200,
+	}
+	if err := errors.Join(j.Keep(&d, func() {}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// waysToSend returns the arguments of every command that delivers to a URL and
+// ends by itself.
+func waysToSend(journal, url, timeout string) map[string][]string {
+	return map[string][]string{
+		"send":    {"send", "--timeout", timeout, url},
+		"send -v": {"send", "-v", "--timeout", timeout, url},
+		"send -n": {"send", "-n", "5", "-c", "5", "--timeout", timeout, url},
+		"check":   {"check", "--only", "accepts-failed", "--timeout", timeout, url},
+		"replay":  {"replay", "latest", "--journal", journal, "--timeout", timeout, "--to", url},
+	}
+}
+
+// Whatever an endpoint does, every way of sending ends in time and in little
+// memory.
+func TestNoEndpointHoldsUpACommand(t *testing.T) {
+	const limit = time.Second
+	file := oneDelivery(t)
+	for _, endpoint := range hostile.Endpoints() {
+		t.Run(endpoint.Name, func(t *testing.T) {
+			t.Parallel()
+			url, end, err := endpoint.Serve(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer end()
+			for way, args := range waysToSend(file, url, limit.String()) {
+				took, status, resident := measure(t, args)
+				if way == "check" && endpoint.Scheme == "https" {
+					status = 1 // without a trusted connection, nothing but the case https fails
+				}
+				if took > 2*limit || resident >= 64<<10 || (status == 0) != endpoint.Delivered {
+					t.Errorf("%s took %v and %d KiB, and ended with %d, want at most %v, less than 64 MiB, delivered %v", way, took, resident, status, 2*limit, endpoint.Delivered)
+				}
+			}
+		})
+	}
+}
+
+// measure runs owoxhook to its end.
+func measure(t *testing.T, args []string) (took time.Duration, status, resident int) {
+	t.Helper()
+	cmd, out, file := measuredProgram(t, args...)
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = cmd.Wait() // the status tells
+	return time.Since(start), cmd.ProcessState.ExitCode(), readResident(t, file)
+}
+
+func measuredProgram(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "resident")
+	cmd, out = program(t, args...)
+	measuring, err := exec.LookPath("measured")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append([]string{measuring, file, cmd.Path}, args...)
+	cmd.Path, cmd.Stderr = measuring, nil
+	return cmd, out, file
+}
+
+// readResident returns the most memory that a program had, in KiB; 0 where that
+// is not measured.
+func readResident(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resident, err := strconv.Atoi(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "darwin" {
+		resident >>= 10 // it counts bytes
+	}
+	return resident
+}
+
+// The sender gets its answer in time whatever the application behind a receiver
+// does, and learns nothing of the application but its answer.
+func TestNoApplicationHoldsUpAReceiver(t *testing.T) {
+	for _, application := range hostile.Endpoints() {
+		t.Run(application.Name, func(t *testing.T) {
+			t.Parallel()
+			at, end, err := application.Serve(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer end()
+			cmd, out, file := measuredProgram(t, "listen", "--addr", "127.0.0.1:0", "--no-journal", "--forward-invalid", "-o", "json", "--forward-to", at)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := out.ReadBytes('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			var listening struct{ URL string }
+			if err := json.Unmarshal(line, &listening); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			response, err := http.Post(listening.URL, "application/json", bytes.NewReader(owox.Documented(owox.RunFailed)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close() // it was read
+			if took := time.Since(start); err != nil || took > owox.Timeout+time.Second {
+				t.Errorf("answered %s after %v, %v", response.Status, took, err)
+			}
+			if host := strings.Trim(at, "htps:/"); response.StatusCode/100 == 2 != application.Delivered || response.StatusCode < 200 || bytes.Contains(body, []byte(host)) {
+				t.Errorf("answered %s and %.100q, want delivered %v, and nothing of %s", response.Status, body, application.Delivered, host)
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, out)
+			_ = cmd.Wait() // its memory tells
+			if resident := readResident(t, file); resident >= 64<<10 {
+				t.Errorf("%d KiB, want less than 64 MiB", resident)
+			}
+		})
+	}
+}
+
+func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM here")
+	}
+	file := oneDelivery(t)
+	for _, endpoint := range hostile.Endpoints() {
+		if !slices.Contains([]string{"says nothing", "switches protocols and stays open", "a head that drips", "a TLS handshake that stalls"}, endpoint.Name) {
+			continue
+		}
+		for way := range waysToSend("", "", "") {
+			t.Run(way+" to "+endpoint.Name, func(t *testing.T) {
+				t.Parallel()
+				arrived := make(chan struct{}, 100)
+				url, end, err := endpoint.Serve(func() { arrived <- struct{}{} })
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer end()
+				cmd, _ := program(t, waysToSend(file, url, "1m")[way]...)
+				cmd.Stderr = nil
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-arrived:
+				case <-time.After(20 * time.Second):
+					t.Fatal("nothing arrived")
+				}
+				start := time.Now()
+				_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+				_ = cmd.Wait()                          // how it ended does not matter
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("ended %v after SIGTERM", took)
+				}
+			})
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 type checkOptions struct {
@@ -103,7 +104,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 		case err != nil:
 			return err
 		default:
-			return check.end(options.Endpoint.Redacted())
+			return check.end(sender.Redact(options.Endpoint.String()))
 		}
 	})
 }

@@ -29,7 +29,7 @@ type endpointFlags struct {
 func (f *endpointFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
-	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
+	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, until the headers of the answer")
 	f.bindTLS(cmd, "")
 }
 
@@ -80,21 +80,24 @@ func (a *app) resolveEndpoint(args []string) (*url.URL, error) {
 func parseEndpoint(text string) (*url.URL, error) {
 	endpoint, err := url.Parse(text)
 	var parse *url.Error
+	shown := sender.Redact(text)
 	switch {
+	case err != nil && strings.Contains(text, "@"): // its words may quote a password
+		return nil, fmt.Errorf("malformed URL %q: want one like https://example.com/hook", shown)
 	case errors.As(err, &parse):
-		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", text, parse.Err)
+		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", shown, parse.Err)
 	case err != nil:
-		return nil, fmt.Errorf("malformed URL %q: %w", text, err)
+		return nil, fmt.Errorf("malformed URL %q: %w", shown, err)
 	case endpoint.Scheme == "" || endpoint.Opaque != "":
-		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", text)
+		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", shown)
 	case endpoint.Scheme != "http" && endpoint.Scheme != "https":
-		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", text, endpoint.Scheme)
+		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", shown, endpoint.Scheme)
 	case endpoint.Hostname() == "":
-		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", text)
+		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", shown)
 	}
 	if port := endpoint.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", text, port)
+			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", shown, port)
 		}
 	}
 	return endpoint, nil
@@ -148,6 +151,8 @@ func parseHeader(text string) (owox.Header, error) {
 		return owox.Header{}, usagef("malformed header %q: want 'Name: value'", text)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		return owox.Header{}, usagef("malformed header %q: the value has control characters", text)
+	case strings.EqualFold(name, "Host") && (value == "" || strings.ContainsAny(value, ` "#%,/<>?@\^`+"`{|}")):
+		return owox.Header{}, usagef("malformed header %q: want the name of a host, with a port if need be", text)
 	}
 	for _, made := range clientHeaders {
 		if strings.EqualFold(name, made) {

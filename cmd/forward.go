@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
@@ -83,8 +85,13 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 	if secure {
 		proto = "https"
 	}
+	options.Relayed, options.BodyWait = true, forwardBodyWait
 	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
 }
+
+// forwardBodyWait is how long the body of the application's answer is waited for:
+// it goes on to the sender, whose own time runs.
+const forwardBodyWait = time.Second
 
 func (f *forwarder) close() {
 	if f != nil {
@@ -92,8 +99,8 @@ func (f *forwarder) close() {
 	}
 }
 
-// forward delivers to the application and returns its answer: 502 when it
-// cannot be reached, 504 when it is too slow. The outcome is kept after it.
+// forward delivers to the application and returns its answer. The outcome is
+// kept after it.
 func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver.Answer, bool) {
 	if !d.Valid() && !f.invalid {
 		return receiver.Answer{}, false
@@ -112,12 +119,9 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		f.app.note("hint: %s", failure.Hint)
 	}
 	d.Forwarded = &attempt
-	answer := receiver.Answer{Status: attempt.Status, ContentType: owox.HeaderValue(attempt.Headers, owox.HeaderContentType), Body: attempt.Body}
-	switch {
-	case attempt.Failure != nil && attempt.Failure.Kind == delivery.TimedOut:
-		answer = ownAnswer(http.StatusGatewayTimeout, attempt)
-	case attempt.Status == 0 || attempt.Failure != nil && attempt.Failure.Kind == delivery.Reset:
-		answer = ownAnswer(http.StatusBadGateway, attempt)
+	answer := passOn(attempt)
+	if attempt.Cut {
+		f.app.note("listen: the application's answer to %s is cut off: it is longer than 64 KiB or did not end within %v; only its status goes back", report.Escape(d.ID), forwardBodyWait)
 	}
 	if f.journal != nil {
 		answered := answer.Status
@@ -145,6 +149,24 @@ func forwardedFor(d delivery.Delivery) string {
 
 const headerForwardedFor = "X-Forwarded-For"
 
-func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
-	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
+// passOn returns the application's answer: 502 when it cannot be reached or its
+// status is not that of an answer, 504 when it is too slow. An answer that is cut
+// off keeps its status, which is all that counts for OWOX. What we say ourselves
+// tells a stranger nothing about the application.
+func passOn(a delivery.Attempt) receiver.Answer {
+	const notTaken = "the application did not take the delivery"
+	switch {
+	case a.Failure != nil && a.Failure.Kind == delivery.TimedOut:
+		return ownAnswer(http.StatusGatewayTimeout, notTaken)
+	case a.Status < 200 || a.Status > 999: // net/http writes no others as a final status
+		return ownAnswer(http.StatusBadGateway, notTaken)
+	case a.Cut:
+		return ownAnswer(a.Status, "the application's answer was cut off")
+	default:
+		return receiver.Answer{Status: a.Status, ContentType: owox.HeaderValue(a.Headers, owox.HeaderContentType), Body: a.Body}
+	}
+}
+
+func ownAnswer(status int, text string) receiver.Answer {
+	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(text + "\n")}
 }

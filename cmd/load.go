@@ -28,7 +28,7 @@ type loadFlags struct {
 
 var (
 	loadFlagNames = []string{"count", "concurrency", "rate", "duration", "report"}
-	notInLoads    = []string{"local", "dry-run", "verbose", "attempts", "follow-redirects", "fresh"}
+	notInLoads    = []string{"local", "dry-run", "verbose", "attempts", "retry-all", "follow-redirects", "fresh"}
 )
 
 func (l *loadFlags) bind(cmd *cobra.Command) {
@@ -99,7 +99,7 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 	if err != nil {
 		return usageError{err}
 	}
-	load := report.Load{LoadResult: result, URL: j.url.Redacted(), Connections: j.opts.concurrency, Rate: j.opts.rate}
+	load := report.Load{LoadResult: result, URL: sender.Redact(j.url.String()), Connections: j.opts.concurrency, Rate: j.opts.rate}
 	err = j.reporter.Report(load)
 	if page != nil {
 		err = errors.Join(err, report.WriteHTML(page, load), page.Close())

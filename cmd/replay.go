@@ -164,6 +164,7 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 	if err != nil {
 		return err
 	}
+	options.Relayed = true
 	s := sender.New(options)
 	defer s.Close()
 	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/payloads"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -24,6 +23,7 @@ type sendOptions struct {
 	local           bool
 	omitHeaders     []string
 	attempts        int
+	retryAll        bool
 	followRedirects bool
 	dryRun          bool
 	noValidate      bool
@@ -41,7 +41,13 @@ func newSendCommand(a *app) *cobra.Command {
 URL is an http or https URL, @name for one of the endpoints in the
 configuration, or left out where url is configured. In the command that
 owoxhook listen runs, the default is that listener. A delivery is a success
-when the endpoint answers with a 2xx status within 10 seconds.
+when the headers of a 2xx answer arrive within 10 seconds, whatever its body
+does.
+
+With --attempts 3 it tries again after what OWOX tries again after: no answer in
+time, 408 Request Timeout, 429 and every 5xx. Whatever else fails is lost at the
+first attempt. With --retry-all it goes on after everything, and each failed
+attempt says whether OWOX would have.
 
 With --count or --duration it makes a load: each delivery has its own id and
 timestamp and is tried once, and a summary says how they went. With --rate, the
@@ -67,6 +73,9 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 			if opts.isMany, err = opts.isLoad(cmd); err != nil {
 				return err
 			}
+			if opts.retryAll && !cmd.Flags().Changed("attempts") {
+				opts.attempts = len(owox.RetryDelays()) + 1
+			}
 			if err := opts.check(cmd, args); err != nil {
 				return err
 			}
@@ -83,7 +92,8 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
 	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
 	flags.StringArrayVar(&opts.omitHeaders, "omit-header", nil, "leave out the header `NAME`")
-	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart; OWOX tries real events 3 times")
+	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart, after what OWOX tries again after; it tries 3 times")
+	flags.BoolVar(&opts.retryAll, "retry-all", false, "try again after every failure, 3 times in all unless --attempts says otherwise")
 	flags.BoolVar(&opts.followRedirects, "follow-redirects", false, "follow up to 5 redirects with the same POST")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
 	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
@@ -105,6 +115,8 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--fresh renews the payload of --file: every sample is fresh")
 	case o.attempts < 1:
 		return usagef("--attempts %d: want 1 or more", o.attempts)
+	case o.retryAll && o.attempts == 1:
+		return usagef("--retry-all with --attempts 1 tries nothing again: pass 2 or more")
 	default:
 		return nil
 	}
@@ -115,7 +127,7 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	options.Attempts, options.FollowRedirects = opts.attempts, opts.followRedirects
+	options.Attempts, options.RetryAll, options.FollowRedirects = opts.attempts, opts.retryAll, opts.followRedirects
 	validator, err := validate.New(validate.Config{})
 	if err != nil {
 		return err
@@ -146,6 +158,9 @@ func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request,
 	var err error
 	if j.url, err = j.endpoint(args); err != nil {
 		return nil, err
+	}
+	if j.url.User != nil {
+		j.note("note: OWOX cannot deliver to this URL: its client refuses one with a user name or password")
 	}
 	bodies, err := j.bodies(ctx)
 	if err != nil {
@@ -230,6 +245,7 @@ func (j *sendJob) requests(bodies [][]byte) ([]sender.Request, error) {
 		request := sender.NewRequest(j.url, body)
 		for _, h := range j.headers {
 			request = request.WithoutHeader(h.Name)
+			request.Private = append(request.Private, h.Name)
 		}
 		request.Headers = append(request.Headers, j.headers...)
 		for _, name := range j.opts.omitHeaders {
@@ -254,51 +270,4 @@ func (j *sendJob) print(requests []sender.Request) error {
 		}
 	}
 	return nil
-}
-
-// send delivers one request after the other and says how many failed.
-func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func(delivery.Attempt) error) error {
-	failed := 0
-	for _, request := range requests {
-		var reportErr error
-		outcome := j.sender.Deliver(ctx, request, func(attempt delivery.Attempt) {
-			if reportErr == nil {
-				reportErr = each(attempt)
-			}
-		})
-		switch {
-		case reportErr != nil:
-			return reportErr
-		case ctx.Err() != nil:
-			return errInterrupted
-		case !outcome.OK():
-			failed++
-		}
-	}
-	if len(requests) > 1 {
-		err := j.summary(len(requests), failed)
-		if err != nil {
-			return err
-		}
-	}
-	switch {
-	case failed == 0:
-		return nil
-	case len(requests) == 1:
-		return judgedf("not delivered")
-	default:
-		return judgedf("%d of %d not delivered", failed, len(requests))
-	}
-}
-
-func (j *sendJob) reportAttempt(a delivery.Attempt) error {
-	return j.reporter.Report(report.Attempt{Attempt: a})
-}
-
-func (j *sendJob) summary(made, failed int) error {
-	return j.reporter.Report(report.Summary{
-		{N: made, Name: "deliveries", One: "delivery", Many: "deliveries"},
-		{N: made - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
-		{N: failed, Name: "failed", One: "failed", Many: "failed"},
-	})
 }
