@@ -134,7 +134,8 @@ func (s *Sender) explainError(got answer, err error) *delivery.Failure {
 }
 
 func isClosed(err error) bool {
-	return errors.Is(err, errReset) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return strings.HasSuffix(err.Error(), "server closed idle connection") || // net/http has no name for it
+		errors.Is(err, errReset) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (s *Sender) explainTimeout(got answer) *delivery.Failure {
