@@ -204,12 +204,19 @@ type attemptJSON struct {
 	Error      string  `json:"error,omitzero"`
 	Hint       string  `json:"hint,omitzero"`
 	Answer     string  `json:"answer,omitzero"` // the beginning of the body of a failure
+	Note       string  `json:"note,omitzero"`   // what else is worth knowing
+	// OWOXRetries is whether OWOX would try again; absent where that is unknown.
+	OWOXRetries *bool `json:"owoxRetries,omitzero"`
 }
 
 func newAttemptJSON(a delivery.Attempt) attemptJSON {
 	object := attemptJSON{
 		Type: "attempt", ID: a.ID, Event: string(a.Event), URL: a.URL, Attempt: a.Number, OK: a.OK(), Status: a.Status,
-		DurationMS: milliseconds(a.Duration),
+		DurationMS: milliseconds(a.Duration), Note: a.Note,
+	}
+	if a.Outcome != "" {
+		again := a.OWOXRetries()
+		object.OWOXRetries = &again
 	}
 	if f := a.Failure; f != nil {
 		object.Kind, object.Error, object.Hint = string(f.Kind), f.Error, f.Hint

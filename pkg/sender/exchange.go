@@ -120,7 +120,7 @@ func (s *Sender) roundTrip(request *http.Request, got *answer) error {
 	if response.StatusCode < 100 {
 		return fmt.Errorf("malformed HTTP status code %q", response.Status)
 	}
-	got.status, got.header = response.StatusCode, response.Header
+	got.status, got.header, got.body = response.StatusCode, response.Header, nil
 	_, got.phrase, _ = strings.Cut(response.Status, " ")
 	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == http.NoBody {
 		return nil // what follows a switch is no body, and the context does not end it
