@@ -23,6 +23,7 @@ type forwardFlags struct {
 	to       string
 	endpoint endpointFlags
 	invalid  bool
+	later    bool
 }
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
@@ -32,6 +33,7 @@ func (f *forwardFlags) bind(cmd *cobra.Command) {
 	f.endpoint.timeout = owox.Timeout
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
+	flags.BoolVar(&f.later, "answer-first", false, "answer as soon as a delivery is kept, and forward it then")
 }
 
 // replayCommand returns the command that delivers a delivery again to where it
@@ -62,14 +64,14 @@ type forwarder struct {
 	sender  *sender.Sender
 	journal *journal.Journal // nil: nothing is kept
 
-	rehearsed bool // the answers are those of --respond
+	answered bool // by --respond or --answer-first: the application's answer does not count
 }
 
 // newForwarder returns nil where nothing is to be forwarded.
 func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
-		if flags.invalid || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
-			return nil, usagef("--forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
+		if flags.invalid || flags.later || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
+			return nil, usagef("--answer-first, --forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
 		}
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}
@@ -125,7 +127,7 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	}
 	if f.journal != nil {
 		answered := answer.Status
-		if f.rehearsed {
+		if f.answered {
 			answered = d.Answered
 		}
 		if err := f.journal.KeepForward(d.Sequence, at, attempt, answered); err != nil {

@@ -80,6 +80,9 @@ deliveries and owoxhook replay.`,
   # pass deliveries on to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
 
+  # a slow application: OWOX has its answer, and the application its time
+  owoxhook listen --forward-to http://localhost:3000/hook --answer-first
+
   # rehearse an endpoint that is down twice
   owoxhook listen --respond 500,500,200
 
@@ -160,7 +163,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		defer l.closeJournal()
 		options.Received, options.Now = l.received, a.now
 		if forward != nil {
-			forward.journal, forward.rehearsed, options.Forward = l.journal, len(opts.respond) > 0, forward.forward
+			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward
 		}
 		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Log: func(line string) {
 			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
@@ -179,7 +182,7 @@ func limitMemory() {
 const memoryShare = 0.8 // of what there is
 
 func (o listenOptions) receiverOptions() (receiver.Options, error) {
-	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay}
+	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay, AnswerFirst: o.later}
 	if !strings.HasPrefix(o.path, "/") {
 		return options, usagef("--path %q: want a path that starts with /", o.path)
 	}

@@ -36,6 +36,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
 	Respond        []int               // statuses to answer deliveries with, in turn
 	Delay          time.Duration       // before every answer to a delivery
+	AnswerFirst    bool                // answer as soon as it is kept, and forward then
 	Now            func() time.Time    // nil: time.Now
 	// Keep makes a request durable before it is answered. Where an earlier
 	// delivery has the same id, or is of the same run, it sets Duplicate and
@@ -106,7 +107,14 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		own = rc.accept(r, &d)
 	}
+	later := rc.options.AnswerFirst && rc.options.Forward != nil && (d.State == delivery.StateValid || d.State == delivery.StateInvalid)
+	if later {
+		w.Header().Set("Connection", "close") // it serves nothing else while the delivery goes on
+	}
 	answer(w, &d, own)
+	if later {
+		_, _ = rc.options.Forward(context.WithoutCancel(r.Context()), &d)
+	}
 	if d.State == delivery.StateGone {
 		d.Answered = 0 // nobody reads it, most likely
 	}
@@ -177,7 +185,7 @@ func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 		d.State, d.Detail, d.Answered = delivery.StateNotKept, err.Error(), http.StatusServiceUnavailable
 		return own
 	}
-	if rc.options.Forward != nil {
+	if rc.options.Forward != nil && !rc.options.AnswerFirst {
 		// A sender that has closed its side may still wait for the answer.
 		forwarded, ok := rc.options.Forward(context.WithoutCancel(r.Context()), d)
 		if ok && rehearsed == 0 {

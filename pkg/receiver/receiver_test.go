@@ -300,6 +300,25 @@ func TestRequestsAreKeptBeforeTheyAreAnswered(t *testing.T) {
 	}
 }
 
+func TestAnswerFirstForwardsAfterTheAnswer(t *testing.T) {
+	answer := httptest.NewRecorder()
+	var got delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}), AnswerFirst: true, Received: func(d delivery.Delivery) { got = d },
+		Forward: func(_ context.Context, d *delivery.Delivery) (receiver.Answer, bool) {
+			if !answer.Flushed || answer.Code != 200 {
+				t.Errorf("forwarded before the answer: %d, flushed %v", answer.Code, answer.Flushed)
+			}
+			d.Forwarded = &delivery.Attempt{Status: 500}
+			return receiver.Answer{Status: 500}, true
+		},
+	})
+	rc.ServeHTTP(answer, request(payload))
+	if got.Answered != 200 || got.Forwarded == nil || got.Forwarded.Status != 500 {
+		t.Errorf("answered %d, forwarded %+v, want 200 and 500", got.Answered, got.Forwarded)
+	}
+}
+
 func TestApplicationAnswersForTheReceiver(t *testing.T) {
 	app := receiver.Answer{Status: 418, ContentType: "text/x-tea", Body: []byte("short and stout")}
 	forwards := true
