@@ -132,11 +132,11 @@ func (a *app) writeFixtures(dir string) error {
 			return fmt.Errorf("cannot write fixtures: %w", err)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // fixtures are no secret
 		return fmt.Errorf("cannot write fixtures: %w", err)
 	}
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		if err := os.WriteFile(file, files[file], 0o644); err != nil {
+		if err := os.WriteFile(file, files[file], 0o644); err != nil { //nolint:gosec // nor is their content
 			return fmt.Errorf("cannot write fixtures: %w", err)
 		}
 		if err := a.print(file + "\n"); err != nil {

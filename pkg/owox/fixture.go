@@ -19,8 +19,10 @@ type Fixture struct {
 // two have the same id, or the same event and run.
 func Fixtures() []Fixture {
 	var fixtures []Fixture
+	var number byte
 	add := func(e Event, variant string, s Sample, edits map[string]string) {
-		s.ID[len(s.ID)-1] += byte(len(fixtures))
+		s.ID[len(s.ID)-1] += number
+		number++
 		payload := s.JSON()
 		for path, value := range edits {
 			payload, _ = sjson.SetBytes(payload, path, value) // paths are ours: it cannot fail
