@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -879,5 +880,131 @@ func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// recipe is an endpoint of testdata/recipes.
+type recipe struct {
+	file  string
+	needs []string // succeeds where the recipe can run
+	run   []string // takes the port as PORT, in its arguments or its environment
+}
+
+// TestRecipes holds the endpoints to what the README says of them.
+func TestRecipes(t *testing.T) {
+	compiled := filepath.Join(t.TempDir(), "recipe.exe")
+	if out, err := exec.Command("go", "build", "-o", compiled, "./testdata/recipes/go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, r := range []recipe{
+		{"go/main.go", []string{"go", "version"}, []string{compiled}},
+		{"node/http.js", []string{"node", "--version"}, []string{"node", "testdata/recipes/node/http.js"}},
+		{"node/express.js", []string{"node", "--eval", `require("express")`}, []string{"node", "testdata/recipes/node/express.js"}},
+		{"python/server.py", []string{"python3", "--version"}, []string{"python3", "testdata/recipes/python/server.py"}},
+		{"python/flask_app.py", []string{"python3", "-c", "import flask"}, []string{"python3", "testdata/recipes/python/flask_app.py"}},
+		{"php/index.php", []string{"php", "--version"}, []string{"php", "-S", "127.0.0.1:PORT", "testdata/recipes/php/index.php"}},
+	} {
+		t.Run(r.file, func(t *testing.T) {
+			t.Parallel()
+			source, err := os.ReadFile(filepath.Join("testdata", "recipes", r.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code := regexp.MustCompile(`(?m)^\s*[^\s/#]`).FindAll(source, -1); len(code) > 30 {
+				t.Errorf("%d lines of code, want 30 at most", len(code))
+			}
+			event := filepath.Join(t.TempDir(), "event.json")
+			if err := os.WriteFile(event, owox.Documented(owox.RunFailed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			url, said := r.start(t)
+			succeeds(t, "send", "--file", event, url)            // handled
+			succeeds(t, "send", "--file", event, url)            // a retry
+			succeeds(t, "send", "--file", event, "--fresh", url) // the same run under a new id
+			succeeds(t, "send", "--test", url)                   // handled
+			succeeds(t, "send", "--test", url)                   // handled, though all tests have the same run
+			succeeds(t, "send", "--event", "successful", url)    // handled
+			for _, want := range []string{
+				"failed run of Sales Report", "failed run of Test Data Mart", "failed run of Test Data Mart", "successful run of Sales Report",
+			} {
+				if got := <-said; got != want {
+					t.Fatalf("handled %q, want %q", got, want)
+				}
+			}
+			succeeds(t, "check", "--fail-on", "advised", "--skip", "https,public-address", url)
+		})
+	}
+}
+
+// start starts the endpoint, waits until it accepts connections, and returns
+// its URL and the lines that it prints of runs.
+func (r recipe) start(t *testing.T) (url string, said <-chan string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close() // its port is free now
+	_, port, _ := net.SplitHostPort(address)
+	npm := os.Getenv("CI_NPM") // .ci/run sets it
+	environment := append(os.Environ(), "PORT="+port, "TMPDIR="+t.TempDir(), "NODE_PATH="+filepath.Join(npm, "node_modules"))
+
+	needs := exec.Command(r.needs[0], r.needs[1:]...)
+	needs.Env = environment
+	if err := needs.Run(); err != nil && (npm == "" || r.needs[0] != "node") {
+		t.Skipf("%v: %v", needs.Args, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	cmd := exec.CommandContext(ctx, r.run[0], strings.Fields(strings.ReplaceAll(strings.Join(r.run[1:], " "), "PORT", port))...)
+	cmd.Env = environment
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 1000)
+	go func() {
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			if strings.Contains(scanner.Text(), " run of ") { // servers have banners
+				lines <- scanner.Text()
+			}
+		}
+		close(lines)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range lines { // until it is gone
+		}
+		_ = cmd.Wait() // killed
+		if t.Failed() {
+			t.Logf("it wrote\n%s", &errOut)
+		}
+	})
+	for ctx.Err() == nil {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close() // it accepts
+			return "http://" + address + "/", lines
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it does not listen")
+	return "", nil
+}
+
+// succeeds wants owoxhook to end with 0.
+func succeeds(t *testing.T, args ...string) {
+	t.Helper()
+	cmd, out := program(t, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(out) // it tells why
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("owoxhook %v: %v\n%s", args, err, text)
 	}
 }
