@@ -21,6 +21,7 @@ type forwardFlags struct {
 	to       string
 	endpoint endpointFlags
 	invalid  bool
+	yes      bool
 }
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
@@ -30,6 +31,7 @@ func (f *forwardFlags) bind(cmd *cobra.Command) {
 	f.endpoint.timeout = owox.Timeout
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
+	bindYes(cmd, &f.yes)
 }
 
 // forwarder passes deliveries on to an application.
@@ -46,7 +48,7 @@ type forwarder struct {
 }
 
 // newForwarder returns nil where nothing is to be forwarded.
-func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
+func (a *app) newForwarder(ctx context.Context, flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
 		if flags.invalid || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
 			return nil, usagef("--forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
@@ -54,10 +56,13 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}
 	to, err := a.resolveEndpoint([]string{flags.to})
+	if err == nil {
+		err = a.allowReal(ctx, to, flags.yes)
+	}
 	if err != nil {
 		return nil, err
 	}
-	options, headers, err := flags.endpoint.options()
+	options, headers, err := flags.endpoint.options(ctx, a, to)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,7 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 	if secure {
 		proto = "https"
 	}
-	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
+	return &forwarder{app: a, to: to.url, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
 }
 
 func (f *forwarder) close() {
