@@ -85,7 +85,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 	if opts.list {
 		return listCases(a, cases)
 	}
-	options, err := opts.conformance(a, args)
+	options, err := opts.conformance(ctx, a, args)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (o checkOptions) cases() ([]conformance.Case, error) {
 	return cases, nil
 }
 
-func (o checkOptions) conformance(a *app, args []string) (conformance.Options, error) {
+func (o checkOptions) conformance(ctx context.Context, a *app, args []string) (conformance.Options, error) {
 	if o.concurrency < 1 {
 		return conformance.Options{}, usagef("--concurrency %d: want 1 or more", o.concurrency)
 	}
@@ -140,9 +140,9 @@ func (o checkOptions) conformance(a *app, args []string) (conformance.Options, e
 	if err != nil {
 		return conformance.Options{}, err
 	}
-	options, headers, err := o.options()
+	options, headers, err := o.options(ctx, a, endpoint)
 	return conformance.Options{
-		Endpoint: endpoint, Headers: headers, Real: o.isReal, Concurrency: o.concurrency, Now: a.now, NewID: a.newID,
+		Endpoint: endpoint.url, Headers: headers, Real: o.isReal, Concurrency: o.concurrency, Now: a.now, NewID: a.newID,
 		Sender: options,
 	}, err
 }

@@ -24,6 +24,7 @@ type forwardFlags struct {
 	endpoint endpointFlags
 	invalid  bool
 	later    bool
+	yes      bool
 }
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
@@ -34,6 +35,7 @@ func (f *forwardFlags) bind(cmd *cobra.Command) {
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
 	flags.BoolVar(&f.later, "answer-first", false, "answer as soon as a delivery is kept, and forward it then")
+	bindYes(cmd, &f.yes)
 }
 
 // replayCommand returns the command that delivers a delivery again to where it
@@ -68,7 +70,7 @@ type forwarder struct {
 }
 
 // newForwarder returns nil where nothing is to be forwarded.
-func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
+func (a *app) newForwarder(ctx context.Context, flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
 		if flags.invalid || flags.later || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
 			return nil, usagef("--answer-first, --forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
@@ -76,10 +78,13 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}
 	to, err := a.resolveEndpoint([]string{flags.to})
+	if err == nil {
+		err = a.allowReal(ctx, to, flags.yes)
+	}
 	if err != nil {
 		return nil, err
 	}
-	options, headers, err := flags.endpoint.options()
+	options, headers, err := flags.endpoint.options(ctx, a, to)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 		proto = "https"
 	}
 	options.Relayed, options.BodyWait = true, forwardBodyWait
-	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
+	return &forwarder{app: a, to: to.url, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
 }
 
 // forwardBodyWait is how long the body of the application's answer is waited for:

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -125,7 +124,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if err != nil {
 		return err
 	}
-	certificate, err := opts.certificate()
+	certificate, err := opts.certificate(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,7 +141,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
-	forward, err := a.newForwarder(opts.forwardFlags, certificate != nil)
+	forward, err := a.newForwarder(ctx, opts.forwardFlags, certificate != nil)
 	if err != nil {
 		return err
 	}
@@ -230,19 +229,22 @@ func parsePrefixes(flag string, words []string) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-func (o listenOptions) certificate() (*tls.Config, error) {
+func (o listenOptions) certificate(ctx context.Context) (*tls.Config, error) {
 	if o.tlsCert == "" && o.tlsKey == "" {
 		return nil, nil //nolint:nilnil // no TLS is not an error
 	}
 	if o.tlsCert == "" || o.tlsKey == "" {
 		return nil, usagef("--tls-cert and --tls-key go together: give both")
 	}
-	for _, file := range []string{o.tlsCert, o.tlsKey} {
-		if _, err := os.ReadFile(file); err != nil {
-			return nil, readError(err)
-		}
+	chain, err := readPEM(ctx, o.tlsCert)
+	if err != nil {
+		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+	key, err := readPEM(ctx, o.tlsKey)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return nil, errors.New("cannot use " + o.tlsCert + " with " + o.tlsKey + ": " + err.Error() + ": want a PEM certificate chain and its key")
 	}

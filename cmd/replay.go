@@ -32,6 +32,7 @@ type replayOptions struct {
 	fresh       bool
 	edit        bool
 	dryRun      bool
+	yes         bool
 }
 
 func newReplayCommand(a *app) *cobra.Command {
@@ -71,6 +72,7 @@ of the beginning of their id or by the word latest, or chosen by flags.`,
 	flags.BoolVar(&opts.fresh, "fresh", false, "give payloads a new id and timestamp")
 	flags.BoolVar(&opts.edit, "edit", false, "open each payload in $EDITOR first")
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "list what would be delivered, deliver nothing")
+	bindYes(cmd, &opts.yes)
 	return cmd
 }
 
@@ -157,10 +159,13 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 		args = []string{opts.to}
 	}
 	to, err := a.resolveEndpoint(args)
+	if err == nil {
+		err = a.allowReal(ctx, to, opts.yes)
+	}
 	if err != nil {
 		return err
 	}
-	options, headers, err := opts.options()
+	options, headers, err := opts.options(ctx, a, to)
 	if err != nil {
 		return err
 	}
@@ -168,7 +173,7 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 	s := sender.New(options)
 	defer s.Close()
 	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {
-		r := replay{app: a, opts: opts, journal: j, to: to, headers: headers, sender: s, reporter: reporter}
+		r := replay{app: a, opts: opts, journal: j, to: to.url, headers: headers, sender: s, reporter: reporter}
 		return r.run(ctx, chosen)
 	})
 }

@@ -95,7 +95,7 @@ func runSample(a *app, opts sampleOptions) error {
 	if err != nil {
 		return err
 	}
-	request := sender.NewRequest(endpoint, payload)
+	request := sender.NewRequest(endpoint.url, payload)
 	if opts.format == "curl" {
 		return a.print(request.Curl())
 	}

@@ -28,6 +28,7 @@ type sendOptions struct {
 	dryRun          bool
 	noValidate      bool
 	verbose         bool
+	yes             bool
 	isMany          bool // a load
 }
 
@@ -98,6 +99,7 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
 	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the answer")
+	bindYes(cmd, &opts.yes)
 	return cmd
 }
 
@@ -123,7 +125,11 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
-	options, headers, err := opts.options()
+	to, err := a.sendTo(ctx, opts, args)
+	if err != nil {
+		return err
+	}
+	options, headers, err := opts.options(ctx, a, to)
 	if err != nil {
 		return err
 	}
@@ -133,8 +139,8 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 		return err
 	}
 	return a.reporting(report.Options{Command: "send", Verbose: opts.verbose}, func(reporter report.Reporter) error {
-		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator}
-		requests, err := job.prepare(ctx, args)
+		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator, url: to.url}
+		requests, err := job.prepare(ctx)
 		if err != nil {
 			return err
 		}
@@ -154,11 +160,7 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 }
 
 // prepare makes all requests before the first one is sent.
-func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request, error) {
-	var err error
-	if j.url, err = j.endpoint(args); err != nil {
-		return nil, err
-	}
+func (j *sendJob) prepare(ctx context.Context) ([]sender.Request, error) {
 	if j.url.User != nil {
 		j.note("note: OWOX cannot deliver to this URL: its client refuses one with a user name or password")
 	}
@@ -180,14 +182,21 @@ type sendJob struct {
 	sender    *sender.Sender
 }
 
-func (j *sendJob) endpoint(args []string) (*url.URL, error) {
-	if j.opts.local {
-		return parseEndpoint(localURL) // until the receiver has a port
+// sendTo returns where to deliver to. Payloads of files are real: they do not go
+// wherever a directory says.
+func (a *app) sendTo(ctx context.Context, opts sendOptions, args []string) (target, error) {
+	if opts.local { // until the receiver has a port; what it gets, stays here
+		at, err := parseEndpoint(localURL)
+		return target{url: at, from: a.config.from[keyHeader]}, err
 	}
-	if outer := j.config.outer; len(args) == 0 && outer != "" {
+	if outer := a.config.outer; len(args) == 0 && outer != "" {
 		args = []string{outer}
 	}
-	return j.resolveEndpoint(args)
+	to, err := a.resolveEndpoint(args)
+	if err != nil || opts.file == "" || opts.dryRun {
+		return to, err
+	}
+	return to, a.allowReal(ctx, to, opts.yes)
 }
 
 // bodies returns what is to be delivered, and refuses it whole when a part
