@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
@@ -1006,5 +1007,55 @@ func succeeds(t *testing.T, args ...string) {
 	text, _ := io.ReadAll(out) // it tells why
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("owoxhook %v: %v\n%s", args, err, text)
+	}
+}
+
+// Each promise of the README names the tests that hold it.
+func TestPromisesNameTheirTests(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## What it trusts\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	tests := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name, ok := strings.CutSuffix(filepath.Base(path), ".txtar"); ok {
+			tests[name] = true
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllSubmatch(text, -1) {
+			tests[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := 0
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 4 || strings.HasPrefix(line, "| who |") {
+			continue
+		}
+		promises++
+		named := regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(cells[3], -1)
+		if len(named) == 0 {
+			t.Errorf("no test is named: %s", line)
+		}
+		for _, name := range named {
+			if !tests[name[1]] {
+				t.Errorf("there is no test %s: %s", name[1], line)
+			}
+		}
+	}
+	if promises < 10 {
+		t.Errorf("only %d promises were found", promises)
 	}
 }
