@@ -287,6 +287,20 @@ func program(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader) {
 	return cmd, bufio.NewReader(stdout)
 }
 
+// awaitURL waits until a listener listens, and returns its URL.
+func awaitURL(t *testing.T, out *bufio.Reader) string {
+	t.Helper()
+	line, err := out.ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listening struct{ URL string }
+	if err := json.Unmarshal(line, &listening); err != nil {
+		t.Fatal(err)
+	}
+	return listening.URL
+}
+
 func interrupt(t *testing.T, cmd *exec.Cmd, status int) {
 	t.Helper()
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -346,15 +360,8 @@ func TestInterruptedListenEndsRunningRequests(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := out.ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listening struct{ URL string }
-	if err := json.Unmarshal(line, &listening); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.Dial("tcp", strings.Trim(listening.URL, "htp:/"))
+	url := awaitURL(t, out)
+	conn, err := net.Dial("tcp", strings.Trim(url, "htp:/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -505,19 +512,12 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := out.ReadBytes('\n') // and nothing after that
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listening struct{ URL string }
-	if err := json.Unmarshal(line, &listening); err != nil {
-		t.Fatal(err)
-	}
+	url := awaitURL(t, out)
 	body := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
 	const posts = 80 // more than a pipe and the queue hold
 	for range posts {
 		client := http.Client{Timeout: 20 * time.Second}
-		response, err := client.Post(listening.URL, "application/json", strings.NewReader(body))
+		response, err := client.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -607,17 +607,10 @@ func killRound(t *testing.T, file string, listeners int, k *kept) {
 			t.Fatal(err)
 		}
 		commands = append(commands, cmd)
-		line, err := out.ReadBytes('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		var listening struct{ URL string }
-		if err := json.Unmarshal(line, &listening); err != nil {
-			t.Fatal(err)
-		}
+		url := awaitURL(t, out)
 		clients.Go(func() { _, _ = io.Copy(io.Discard, out) }) // ends with the program
 		for range 8 {
-			clients.Go(func() { k.post(listening.URL) })
+			clients.Go(func() { k.post(url) })
 		}
 	}
 	time.Sleep(time.Duration(mathrand.IntN(150)) * time.Millisecond)
@@ -812,16 +805,9 @@ func TestNoApplicationHoldsUpAReceiver(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			line, err := out.ReadBytes('\n')
-			if err != nil {
-				t.Fatal(err)
-			}
-			var listening struct{ URL string }
-			if err := json.Unmarshal(line, &listening); err != nil {
-				t.Fatal(err)
-			}
+			url := awaitURL(t, out)
 			start := time.Now()
-			response, err := http.Post(listening.URL, "application/json", bytes.NewReader(owox.Documented(owox.RunFailed)))
+			response, err := http.Post(url, "application/json", bytes.NewReader(owox.Documented(owox.RunFailed)))
 			if err != nil {
 				t.Fatal(err)
 			}
