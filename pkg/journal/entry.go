@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/tidwall/gjson"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -157,14 +158,25 @@ func scanEntry(rows *sql.Rows, brief bool) (e Entry, err error) {
 	return e, nil
 }
 
+// parseHeaders reads what headersJSON wrote. Reading it takes most of the time
+// of an export, so nothing general does it.
 func parseHeaders(text []byte) ([]owox.Header, error) {
-	var pairs [][2]string
-	if err := json.Unmarshal(text, &pairs, jsonOptions); err != nil {
-		return nil, err
+	if !gjson.ValidBytes(text) {
+		return nil, errors.New("its headers are not JSON")
 	}
 	var headers []owox.Header
-	for _, pair := range pairs {
-		headers = append(headers, owox.Header{Name: pair[0], Value: pair[1]})
-	}
+	gjson.ParseBytes(text).ForEach(func(_, pair gjson.Result) bool {
+		var h owox.Header
+		pair.ForEach(func(i, text gjson.Result) bool {
+			if i.Num == 0 {
+				h.Name = text.Str
+			} else {
+				h.Value = text.Str
+			}
+			return true
+		})
+		headers = append(headers, h)
+		return true
+	})
 	return headers, nil
 }
