@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
@@ -316,16 +315,16 @@ func runConfig(a *app, root *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	table := report.NewTable(report.Keep, report.Fold, report.Fold)
 	for _, key := range configKeys {
 		s := a.config.setting(key, root)
 		if !asJSON {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, report.Escape(s.Value), report.Escape(s.Origin)) // Flush tells
+			table.Add(s.Key, s.Value, s.Origin)
 		} else if err := a.printLine(s); err != nil {
 			return err
 		}
 	}
-	return table.Flush()
+	return a.printTable(table)
 }
 
 func (c *config) setting(key string, root *cobra.Command) setting {
