@@ -18,7 +18,7 @@ const (
 
 const (
 	leastColumns = 8  // of a column that was made narrower
-	leastProse   = 24 // of text that goes on below
+	leastProse   = 30 // of text that goes on below
 	tableGap     = "  "
 )
 

@@ -104,7 +104,8 @@ func (t *textReporter) delivery(d delivery.Delivery) error {
 	if d.State != delivery.StateRefused {
 		words = append(words, event(d.Event), t.id(d.ID))
 	} else {
-		words = append(words, Escape(d.Method), t.url(d.Path, words...))
+		words = append(words, Escape(d.Method), "")
+		words[3] = t.url(d.Path, words...)
 	}
 	if d.IsTest {
 		words = append(words, t.paint.info("test"))
@@ -190,7 +191,7 @@ func (t *textReporter) attempt(a delivery.Attempt) error {
 	var out strings.Builder
 	words := []string{
 		tied(owox.Method + " "), tied(t.status(a.Status)), event(a.Event), t.id(a.ID),
-		tied(fmt.Sprintf("attempt %d", a.Number)), round(a.Duration).String(),
+		tied(fmt.Sprintf("attempt %d  %v", a.Number, round(a.Duration))),
 	}
 	words[0] += t.url(a.URL, words...)
 	if a.Failure != nil {

@@ -27,11 +27,11 @@ func (t *textReporter) message(before string, f validate.Finding) string {
 	if f.Line > 0 {
 		before += strconv.Itoa(f.Line) + ":" + strconv.Itoa(f.Column) + ": "
 	}
-	before += t.severity(f.Severity)(f.Severity.String()) + ": "
-	text := Escape(f.Message) + " " + t.paint.dim("["+Escape(f.Rule)+"]")
+	before += t.severity(f.Severity)(f.Severity.String()) + ":"
+	text := " " + Escape(f.Message) + " " + t.paint.dim("["+Escape(f.Rule)+"]")
 	columns := t.columns()
 	if columns > 0 && width(before) > columns-hang {
-		return before[:len(before)-1] + "\n" + fold(strings.Repeat(" ", hang)+text, columns, hang) + "\n"
+		return before + "\n" + fold(strings.Repeat(" ", hang-1)+text, columns, hang) + "\n"
 	}
 	return fold(tied(before)+text, columns, hang) + "\n"
 }

@@ -4,7 +4,7 @@ import "strings"
 
 const (
 	underStatus  = 10 // columns before the status of a delivery
-	leastTitle   = 12 // columns that a title gets, if only on a line of its own
+	leastTitle   = 8  // columns that a title gets, if only on a line of its own
 	leastAddress = 24
 	wideEnough   = 72 // columns for text beside the ids of cases
 )
@@ -35,14 +35,18 @@ func (t *textReporter) title(title string, beside []string) string {
 	return tied(head(Escape(title), room, false))
 }
 
-// url shortens an address, or a path, for what is on its line beside it.
+// url shortens an address, or a path, for what is on its line beside it: its
+// beginning and its end tell more than its scheme and its middle.
 func (t *textReporter) url(address string, beside ...string) string {
 	columns := t.columns()
 	if columns == 0 || t.verbose {
 		return Escape(address)
 	}
-	room := columns - width(strings.Join(beside, "  "))
-	return tied(middle(Escape(address), min(max(room, leastAddress), columns-underStatus)))
+	room := min(max(columns-width(strings.Join(beside, "  ")), leastAddress), columns-underStatus)
+	if address = Escape(address); width(address) > room {
+		address = strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://")
+	}
+	return tied(middle(address, room))
 }
 
 func (t *textReporter) hint(hint string) error {
