@@ -28,7 +28,7 @@ type app struct {
 	flush    func() error // writes what out has collected
 	now      func() time.Time
 	newID    func() uuid.UUID
-	columns  func(stream any) int // of the terminal that shows a stream; 0: it is none
+	columns  func(stream any) int // that a stream has; nil: those of its terminal
 
 	config     *config
 	output     string
@@ -39,7 +39,7 @@ type app struct {
 // Main runs owoxhook with the arguments and returns its exit status. Commands
 // that take time end with the context of interruptible.
 func Main(interruptible func() (context.Context, context.CancelFunc), args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New, columns: columns}
+	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
 	only := quick(args)
 	ctx := context.Background()
 	if only == "" {
@@ -69,7 +69,7 @@ func wrapPreRun(root *cobra.Command, started *bool) {
 
 // Root returns the command tree, for completions and manual pages.
 func Root() *cobra.Command {
-	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New, columns: columns}).root("")
+	return (&app{in: os.Stdin, out: io.Discard, err: io.Discard, now: time.Now, newID: uuid.New}).root("")
 }
 
 // bindReport adds the flag that only commands with reports have.
@@ -109,7 +109,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		return errors.Join(errs...)
 	}
 	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
-	options.Width, options.ErrWidth = a.width(a.out), a.width(a.err)
+	options.Width, options.ErrWidth = func() int { return a.width(a.out) }, func() int { return a.width(a.err) }
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
 		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // GitHub's own file
 		if err != nil {
@@ -191,9 +191,13 @@ func isTerminal(stream any) bool {
 	return ok && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
 }
 
-// columns returns the width of a terminal, which people may change at any time,
-// and 0 for all else: what programs read is not made to fit.
-func columns(stream any) int {
+// width returns how many columns the terminal has that shows a stream, which
+// people may change at any time, and 0 for files and pipes: what programs read
+// is not made to fit.
+func (a *app) width(stream any) int {
+	if a.columns != nil {
+		return a.columns(stream)
+	}
 	file, ok := stream.(*os.File)
 	if !ok {
 		return 0
@@ -205,14 +209,10 @@ func columns(stream any) int {
 	return width
 }
 
-func (a *app) width(stream any) func() int {
-	return func() int { return a.columns(stream) }
-}
-
 // note says something to people, on standard error. That it cannot be written
 // is nobody's trouble.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.columns(a.err)))
+	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.width(a.err)))
 }
 
 // buffer lets out collect results until flush, unless people watch them come.
@@ -225,12 +225,12 @@ func (a *app) buffer() {
 
 // printTable writes a table, made to fit a terminal.
 func (a *app) printTable(table *report.Table) error {
-	return a.print(table.Format(a.columns(a.out)))
+	return a.print(table.Format(a.width(a.out)))
 }
 
 // printProse writes text, which is wrapped on a terminal.
 func (a *app) printProse(text string) error {
-	return a.print(report.Wrap(text, a.columns(a.out)))
+	return a.print(report.Wrap(text, a.width(a.out)))
 }
 
 // print writes a result.

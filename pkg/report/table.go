@@ -42,10 +42,11 @@ func (t *Table) Add(cells ...string) {
 
 // Format returns the table for a terminal of so many columns; 0 is no limit.
 func (t *Table) Format(columns int) string {
+	rows, above := t.rows, len(t.fits)
 	if columns = usable(columns); columns > 0 {
-		t.shortenIDs()
+		rows = t.withShortIDs()
 	}
-	widths, above := t.widths(), len(t.fits)
+	widths := t.widths(rows)
 	natural := slices.Clone(widths)
 	shrink(widths, t.fits, columns)
 	for i, fit := range t.fits { // columns of prose are the last ones
@@ -57,7 +58,7 @@ func (t *Table) Format(columns int) string {
 		}
 	}
 	var out strings.Builder
-	for _, row := range t.rows {
+	for _, row := range rows {
 		t.format(&out, row[:above], widths)
 		for _, cell := range row[above:] {
 			if cell != "" {
@@ -68,24 +69,24 @@ func (t *Table) Format(columns int) string {
 	return out.String()
 }
 
-func (t *Table) shortenIDs() {
-	for i, fit := range t.fits {
-		if fit != ID {
-			continue
-		}
-		ids := make([]string, len(t.rows))
-		for n, row := range t.rows {
-			ids[n] = row[i]
-		}
-		for n, id := range shortIDs(ids) {
-			t.rows[n][i] = id
-		}
+func (t *Table) withShortIDs() [][]string {
+	column := slices.Index(t.fits, ID)
+	if column < 0 {
+		return t.rows
 	}
+	rows, ids := make([][]string, len(t.rows)), make([]string, len(t.rows))
+	for n, row := range t.rows {
+		rows[n], ids[n] = slices.Clone(row), row[column]
+	}
+	for n, id := range shortIDs(ids) {
+		rows[n][column] = id
+	}
+	return rows
 }
 
-func (t *Table) widths() []int {
+func (t *Table) widths(rows [][]string) []int {
 	widths := make([]int, len(t.fits))
-	for _, row := range t.rows {
+	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], width(cell))
 		}
@@ -93,37 +94,41 @@ func (t *Table) widths() []int {
 	return widths
 }
 
-// shrink takes columns from the widest cells: from those that may lose some,
-// and from any where that is not enough.
+// shrink takes columns from the widest cells: from text, then from ids, and then
+// from any.
 func shrink(widths []int, fits []Fit, columns int) {
 	over := len(tableGap)*(len(widths)-1) - columns
 	for _, w := range widths {
 		over += w
 	}
 	for ; columns > 0 && over > 0; over-- {
-		widest, any := -1, 0
+		widest, rank := 0, -1
 		for i, w := range widths {
-			if (fits[i] == Cut || fits[i] == Fold) && w > leastColumns && (widest < 0 || w > widths[widest]) {
-				widest = i
+			mine := 0
+			if w > leastColumns {
+				mine = giving[fits[i]]
 			}
-			if w > widths[any] {
-				any = i
+			if mine > rank || mine == rank && w > widths[widest] {
+				widest, rank = i, mine
 			}
-		}
-		if widest < 0 {
-			widest = any
 		}
 		widths[widest]--
 	}
 }
 
+// giving ranks the columns that become narrower before others do.
+var giving = [...]int{Keep: 0, ID: 1, Cut: 2, Fold: 2}
+
 // format adds a row, as many lines as its tallest cell has.
 func (t *Table) format(out *strings.Builder, row []string, widths []int) {
 	lines, height := make([][]string, len(row)), 1
 	for i, cell := range row {
-		if t.fits[i] == Fold {
+		switch t.fits[i] {
+		case Fold:
 			lines[i] = strings.Split(fold(cell, widths[i], 0), "\n")
-		} else {
+		case ID:
+			lines[i] = []string{middle(cell, widths[i])}
+		default:
 			lines[i] = []string{head(cell, widths[i], false)}
 		}
 		height = max(height, len(lines[i]))

@@ -5,7 +5,7 @@ import "strings"
 const (
 	underStatus  = 10 // columns before the status of a delivery
 	leastTitle   = 8  // columns that a title gets, if only on a line of its own
-	leastAddress = 24
+	leastAddress = 20
 	wideEnough   = 72 // columns for text beside the ids of cases
 )
 
@@ -42,11 +42,11 @@ func (t *textReporter) url(address string, beside ...string) string {
 	if columns == 0 || t.verbose {
 		return Escape(address)
 	}
-	room := min(max(columns-width(strings.Join(beside, "  ")), leastAddress), columns-underStatus)
+	room := columns - width(strings.Join(beside, "  "))
 	if address = Escape(address); width(address) > room {
 		address = strings.TrimPrefix(strings.TrimPrefix(address, "https://"), "http://")
 	}
-	return tied(middle(address, room))
+	return tied(middle(address, min(max(room, leastAddress), columns-underStatus)))
 }
 
 func (t *textReporter) hint(hint string) error {
