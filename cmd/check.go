@@ -2,10 +2,7 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -152,8 +149,7 @@ func listCases(a *app, cases []conformance.Case) error {
 	if err != nil {
 		return err
 	}
-	var out strings.Builder
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	table := report.NewTable(report.Keep, report.Keep, report.Fold, report.Fold)
 	for _, c := range cases {
 		if asJSON {
 			err := a.printLine(struct {
@@ -169,12 +165,9 @@ func listCases(a *app, cases []conformance.Case) error {
 			}
 			continue
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.ID, c.Level, c.Delivers, c.Requires) // into memory
+		table.Add(c.ID, string(c.Level), c.Delivers, c.Requires)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return a.print(out.String())
+	return a.printTable(table)
 }
 
 // check counts results.

@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -56,16 +54,16 @@ func runConfig(a *app, root *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	table := report.NewTable(report.Keep, report.Fold, report.Fold)
 	for _, key := range configKeys {
 		s := a.config.setting(key, root)
 		if !asJSON {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s%s\n", s.Key, report.Escape(s.Value), report.Escape(s.Origin), s.mark()) // Flush tells
+			table.Add(s.Key, s.Value, s.Origin+s.mark())
 		} else if err := a.printLine(s); err != nil {
 			return err
 		}
 	}
-	return table.Flush()
+	return a.printTable(table)
 }
 
 // mark says whether a value of the working directory's file is trusted.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,15 +90,15 @@ func runDeliveriesList(ctx context.Context, a *app, opts deliveriesOptions) erro
 	}
 	filter.Limit, filter.Brief = opts.limit, !asJSON
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
-		entries, line, none := j.List(ctx, filter), listLine, "no deliveries"
+		entries, list, none := j.List(ctx, filter), deliveryList, "no deliveries"
 		if opts.refused {
-			entries, line, none = j.Refused(ctx, filter.Since, opts.limit), refusedLine, "no refused requests"
+			entries, list, none = j.Refused(ctx, filter.Since, opts.limit), refusedList, "no refused requests"
 		}
 		var count int
 		if asJSON {
 			count, err = a.reportEntries(entries)
 		} else {
-			count, err = a.listEntries(entries, line)
+			count, err = a.listEntries(entries, list)
 		}
 		if err == nil && count == 0 {
 			a.note("%s", none)
@@ -128,27 +127,33 @@ func (a *app) reportEntries(entries iter.Seq2[journal.Entry, error]) (count int,
 // aligned is how many lines have common columns: a table waits for them.
 const aligned = 1000
 
+// listing says which columns a list of entries has.
+type listing struct {
+	fits []report.Fit
+	line func(journal.Entry) []string
+}
+
+var (
+	deliveryList = listing{[]report.Fit{report.Keep, report.Keep, report.Keep, report.Keep, report.ID, report.Cut, report.Cut}, listLine}
+	refusedList  = listing{[]report.Fit{report.Keep, report.Keep, report.Keep, report.Keep, report.Keep, report.Cut}, refusedLine}
+)
+
 // listEntries prints a line for each entry and returns how many there were.
-func (a *app) listEntries(entries iter.Seq2[journal.Entry, error], line func(journal.Entry) []string) (count int, err error) {
-	out := bufio.NewWriter(a.out)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (a *app) listEntries(entries iter.Seq2[journal.Entry, error], list listing) (count int, err error) {
+	table := report.NewTable(list.fits...)
 	for entry, err := range entries {
 		if err != nil {
 			return count, err
 		}
-		words := line(entry)
-		for i, word := range words {
-			words[i] = report.Escape(word)
-		}
-		_, _ = io.WriteString(table, strings.Join(words, "\t")+"\n") // Flush tells
+		table.Add(list.line(entry)...)
 		if count++; count%aligned == 0 {
-			if err := table.Flush(); err != nil {
+			if err := a.printTable(table); err != nil {
 				return count, err
 			}
+			table = report.NewTable(list.fits...)
 		}
 	}
-	_ = table.Flush() // the next one tells
-	return count, out.Flush()
+	return count, a.printTable(table)
 }
 
 func listLine(e journal.Entry) []string {

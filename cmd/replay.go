@@ -146,7 +146,7 @@ func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal
 			}
 		}
 	}
-	count, err := a.listEntries(entries, listLine)
+	count, err := a.listEntries(entries, deliveryList)
 	if err == nil {
 		a.note("%s would be delivered", plural(count, "delivery", "deliveries"))
 	}
