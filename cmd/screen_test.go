@@ -110,7 +110,10 @@ func TestTablesFitTheTerminal(t *testing.T) {
 
 func TestTablesAreWholeOffATerminal(t *testing.T) {
 	got := tables(t, 0, validate.Rules(), conformance.Cases())
-	for entry := range kept {
+	for entry, err := range kept {
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, want := range []string{entry.ID, report.Escape(entry.Title)} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is not in\n%s", want, got)
