@@ -74,7 +74,7 @@ func Root() *cobra.Command {
 
 // bindReport adds the flag that only commands with reports have.
 func (a *app) bindReport(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.outputFile, "output-file", "", "write the report to `FILE`, in the format of --output, beside the text on the terminal")
+	cmd.Flags().StringVar(&a.outputFile, "output-file", "", "write the report to `FILE` in the --output format, and print text too")
 }
 
 // reporting runs the work of a command with the reporter that the flags ask
@@ -161,7 +161,7 @@ func (a *app) wantsJSON() (bool, error) {
 	case a.output == report.Text:
 		return false, nil
 	case slices.Contains(report.Formats(), a.output):
-		return false, usagef("nothing is judged here, so there is no format %s: choose text or json", a.output)
+		return false, usagef("this command has no %s report: choose text or json", a.output)
 	default:
 		return false, a.unknownFormat([]string{report.Text, report.JSON})
 	}

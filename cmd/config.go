@@ -129,13 +129,13 @@ func readConfigFile(name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file: make it one, or remove it", name)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // only read
 	return readSmall(file, name)

@@ -19,16 +19,16 @@ func newConfigCommand(a *app) *cobra.Command {
 		Long: `Show the effective configuration and where each value comes from. Headers,
 passwords and the values of query parameters are not printed.
 
-Flags win over OWOXHOOK_* variables, those over owoxhook.yaml in the working
-directory, that over owoxhook/config.yaml in your configuration directory, and
-that over the defaults. See owoxhook config trust --help for what
-owoxhook.yaml may do in a directory that is not yours.`,
+Flags override OWOXHOOK_* variables, which override owoxhook.yaml in the working
+directory, then owoxhook/config.yaml in your configuration directory, then the
+defaults. See owoxhook config trust --help for what owoxhook.yaml may do in a
+directory that is not yours.`,
 		Example: `  owoxhook config
 
-  # what owoxhook.yaml here chooses may get real deliveries without asking
+  # let owoxhook.yaml choose where real deliveries go
   owoxhook config trust
 
-  # what one variable changes
+  # see what a variable changes
   OWOXHOOK_TIMEOUT=3s owoxhook config
 
   # for scripts

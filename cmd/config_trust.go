@@ -143,7 +143,7 @@ func readLine(r io.Reader) string {
 }
 
 func bindYes(cmd *cobra.Command, yes *bool) {
-	cmd.Flags().BoolVar(yes, "yes", false, "deliver where "+configFile+" of the directory says, without asking")
+	cmd.Flags().BoolVar(yes, "yes", false, "send to an endpoint that "+configFile+" in this directory chooses without asking")
 }
 
 // nameOpenings names the flags of a command that an untrusted file has set so
@@ -240,13 +240,14 @@ func newTrustCommand(a *app) *cobra.Command {
 		Long: `Trust owoxhook.yaml in this directory, or FILE of that name elsewhere, until it
 changes.
 
-Without that, replay, send --file and listen --forward-to ask before they deliver
-to an endpoint that it chooses, its header, insecure and ca-cert hold for no
-endpoint but its own, and what it opens up is named. Its endpoints never get the
-headers of your own configuration file, trusted or not.`,
+If the file is not trusted, replay, send --file and listen --forward-to ask
+before they send to an endpoint that it chooses, its header, insecure and
+ca-cert apply only to its own endpoints, and settings that loosen security are
+printed. Trusted or not, its endpoints never get the headers from your own
+configuration file.`,
 		Example: `  owoxhook config trust
 
-  # after a look at it
+  # after reading it
   cat api/owoxhook.yaml && owoxhook config trust api/owoxhook.yaml`,
 		Args: atMost(1, "one file"),
 		RunE: func(_ *cobra.Command, args []string) error { return runTrust(a, append(args, configFile)[0], true) },
@@ -256,7 +257,7 @@ headers of your own configuration file, trusted or not.`,
 func newUntrustCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "untrust [FILE]",
-		Short: "Trust owoxhook.yaml in this directory no longer",
+		Short: "Stop trusting owoxhook.yaml in this directory",
 		Example: `  owoxhook config untrust
   owoxhook config untrust api/owoxhook.yaml`,
 		Args: atMost(1, "one file"),
@@ -298,7 +299,7 @@ func keepTrust(path string) error {
 		return usageError{err}
 	}
 	if text == nil {
-		return usagef("there is no %s: name the file to trust", path)
+		return usagef("%s does not exist: pass the file to trust", path)
 	}
 	record := trustRecord(path)
 	if err := os.MkdirAll(filepath.Dir(record), 0o700); err != nil {

@@ -21,15 +21,15 @@ import (
 func newDeliveriesCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries",
-		Short: "Look into the journal: list, show, export and prune deliveries",
-		Long: `Look into the journal of deliveries that listen keeps.
+		Short: "List, show, export and prune deliveries in the journal",
+		Long: `List, show, export and prune the deliveries that listen keeps in the journal.
 
-A delivery is named by its number in the journal, by at least four characters
-of the beginning of its id, or, the newest one, by the word latest. Digits alone
-are a number; id:1234 is an id that begins with them.
+Name a delivery by its number in the journal, by at least the first four
+characters of its id, or by the word latest for the newest one. Digits alone are
+a number; id:1234 is an id that starts with them.
 
-What was refused unread, for its address, path, method or size, is not among
-the deliveries: list --refused prints the newest of that.`,
+Requests refused unread because of their address, path, method or size are not
+deliveries: list --refused prints the newest of them.`,
 		Example: `  owoxhook deliveries list --invalid --since 2h
   owoxhook deliveries show latest
   owoxhook deliveries export --event failed > failed.ndjson
@@ -63,7 +63,7 @@ func newDeliveriesListCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"event", "invalid", "test", "data-mart"} {
 				if opts.refused && cmd.Flags().Changed(name) {
-					return usagef("--%s and --refused exclude each other: what was refused was not read", name)
+					return usagef("--%s and --refused cannot be combined: refused requests were not read", name)
 				}
 			}
 			return runDeliveriesList(cmd.Context(), a, opts)
@@ -71,7 +71,7 @@ func newDeliveriesListCommand(a *app) *cobra.Command {
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
-	cmd.Flags().BoolVar(&opts.refused, "refused", false, "list the newest requests that were refused, which are not deliveries")
+	cmd.Flags().BoolVar(&opts.refused, "refused", false, "list the newest refused requests, which are not deliveries")
 	cmd.Flags().IntVarP(&opts.limit, "limit", "n", 30, "list at most `N`; 0 lists all")
 	return cmd
 }
@@ -187,7 +187,7 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 	opts := deliveriesOptions{}
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a delivery: request, headers, body, findings, attempts",
+		Short: "Show the request, headers, body, findings and attempts of a delivery",
 		Example: `  owoxhook deliveries show latest
   owoxhook deliveries show 3f0c -o json
   owoxhook deliveries show 17`,
@@ -195,7 +195,7 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("no delivery named: give its number, the beginning of its id, or %s", latest)
+				return usagef("no delivery given: pass its number, the start of its id, or %s", latest)
 			}
 			return runDeliveriesShow(cmd.Context(), a, opts, args[0])
 		},
@@ -259,7 +259,7 @@ func newDeliveriesExportCommand(a *app) *cobra.Command {
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
-	cmd.Flags().StringVar(&opts.format, "format", exportFormats[0], "`FORMAT`: ndjson (the payloads, one a line) or http (whole requests)")
+	cmd.Flags().StringVar(&opts.format, "format", exportFormats[0], "print as `FORMAT`: ndjson (one payload per line) or http (whole requests)")
 	complete(cmd, "format", exportFormats...)
 	return cmd
 }
@@ -302,7 +302,7 @@ func (a *app) exportPayloads(out io.Writer, bodies iter.Seq2[sql.RawBytes, error
 		}
 	}
 	if left > 0 {
-		a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+		a.note("export: %s left out because the body is not valid JSON: --format http includes them", plural(left, "delivery was", "deliveries were"))
 	}
 	return nil
 }
@@ -324,21 +324,21 @@ func newDeliveriesPruneCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Delete old deliveries",
-		Long: `Delete old deliveries, in small steps beside a running listen, and make the file
-as small as what is left. --older-than deletes refused requests too.`,
+		Long: `Delete old deliveries and shrink the journal file. This works in small steps, so
+listen can keep running. --older-than deletes refused requests too.`,
 		Example: `  owoxhook deliveries prune --older-than 30d
   owoxhook deliveries prune --keep 1000`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			byAge, byCount := cmd.Flags().Changed("older-than"), cmd.Flags().Changed("keep")
 			if byAge == byCount {
-				return usagef("say what to delete: either --older-than, such as 30d, or --keep with the number of deliveries to keep")
+				return usagef("pass either --older-than, such as 30d, or --keep with the number of deliveries to keep")
 			}
 			return runDeliveriesPrune(cmd.Context(), a, opts, byAge)
 		},
 	}
 	opts.journalFlags.bind(cmd)
-	cmd.Flags().StringVar(&opts.olderThan, "older-than", "", "delete what was received longer ago than this, such as 30d or 12h, or before this `DATE`")
+	cmd.Flags().StringVar(&opts.olderThan, "older-than", "", "delete deliveries received longer ago than this, such as 30d or 12h, or before `DATE`")
 	cmd.Flags().IntVar(&opts.keep, "keep", 0, "delete all but the newest `N`")
 	return cmd
 }

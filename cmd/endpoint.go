@@ -34,14 +34,14 @@ func (f *endpointFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.changed = flags.Changed
 	flags.StringArrayVarP(&f.headers, keyHeader, "H", nil, "set a header: `'NAME: VALUE'`")
-	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, until the headers of the answer")
+	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, up to the headers of the response")
 	f.bindTLS(cmd, "")
 }
 
 func (f *endpointFlags) bindTLS(cmd *cobra.Command, prefix string) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.insecure, prefix+keyInsecure, false, "accept any TLS certificate")
-	flags.StringVar(&f.caCert, prefix+keyCACert, "", "trust the certificates in `FILE` (PEM) too")
+	flags.StringVar(&f.caCert, prefix+keyCACert, "", "also trust the certificates in `FILE` (PEM)")
 }
 
 // options returns how to deliver to an endpoint, and the headers to set.

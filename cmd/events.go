@@ -13,10 +13,10 @@ import (
 func newEventsCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "events [EVENT]",
-		Short: "Print the event types, or one with its fields",
+		Short: "Print the event types, or the fields of one",
 		Example: `  owoxhook events
 
-  # every field of a payload, and what is known of it
+  # every field of a payload, and what is known about it
   owoxhook events failed`,
 		Args:      atMost(1, "one event"),
 		ValidArgs: eventNames(),

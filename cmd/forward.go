@@ -29,12 +29,12 @@ type forwardFlags struct {
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "forward-to", "", "deliver to the application at this `URL`, and answer as it does")
-	flags.StringArrayVar(&f.endpoint.headers, "forward-header", nil, "set a header of what is forwarded: `'NAME: VALUE'`")
+	flags.StringVar(&f.to, "forward-to", "", "forward deliveries to the application at `URL`, and answer as it does")
+	flags.StringArrayVar(&f.endpoint.headers, "forward-header", nil, "set a header of forwarded deliveries: `'NAME: VALUE'`")
 	f.endpoint.timeout = owox.Timeout
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
-	flags.BoolVar(&f.later, "answer-first", false, "answer as soon as a delivery is kept, and forward it then")
+	flags.BoolVar(&f.later, "answer-first", false, "answer as soon as a delivery is kept, then forward it")
 	bindYes(cmd, &f.yes)
 }
 
@@ -73,7 +73,7 @@ type forwarder struct {
 func (a *app) newForwarder(ctx context.Context, flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
 		if flags.invalid || flags.later || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
-			return nil, usagef("--answer-first, --forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
+			return nil, usagef("--answer-first, --forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: pass it too")
 		}
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}

@@ -47,73 +47,73 @@ func newListenCommand(a *app) *cobra.Command {
 	opts := listenOptions{keepBytes: 1 << 30}
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND...]",
-		Short: "Receive deliveries, judge them, answer, and print them",
-		Long: `Receive deliveries, judge them against the documented contract, answer, and
-print a line for each with its findings below. Ctrl-C lets running requests end
-and then ends.
+		Short: "Receive, validate, answer and print deliveries",
+		Long: `Receive deliveries, validate them against the documented contract, answer, and
+print a line for each, followed by its findings. On Ctrl-C, listen finishes
+running requests and exits.
 
-With --expect, listen is an assertion: it ends as soon as what is expected has
-arrived. With a COMMAND, it starts that once it is ready to receive, with
-OWOXHOOK_URL and OWOXHOOK_ADDR in its environment, and ends when it ends: with
-its exit status where that is not 0, otherwise by expectations and findings.
+With --expect, listen is an assertion: it exits as soon as the expected
+deliveries have arrived. With a COMMAND, it runs the command once it is ready to
+receive, with OWOXHOOK_URL and OWOXHOOK_ADDR in its environment, and exits with
+it: with the exit status of the command if that is not 0, otherwise according to
+expectations and findings.
 
-A delivery is answered with 200 when it is valid, warnings included, and with
-422 and the findings as application/problem+json when it is not. OWOX refuses
-to deliver to private and loopback addresses: for real deliveries, point a
-public tunnel here.
+Valid deliveries, with or without warnings, are answered with 200, others with
+422 and their findings as application/problem+json. OWOX does not deliver to
+private and loopback addresses: for real deliveries, point a public tunnel here.
 
 Every delivery is kept in the journal before it is answered: see owoxhook
 deliveries and owoxhook replay.`,
-		Example: `  # look at what comes in, headers and bodies too
+		Example: `  # print deliveries with their headers and bodies
   owoxhook listen -v
 
-  # any free port, for scripts: the first line says which
+  # any free port, for scripts: the first line has the URL
   owoxhook listen --addr 127.0.0.1:0 -o json
 
-  # a test that something delivers: one failed run within a minute
+  # a test: one failed run must arrive within a minute
   owoxhook listen --expect 1 --expect-event failed --timeout 60s
 
-  # the same around a test suite, on a port of its own
+  # expect a delivery while a test suite runs, on any free port
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
 
-  # pass deliveries on to an application, and answer as it does
+  # forward deliveries to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
 
-  # a slow application: OWOX has its answer, and the application its time
+  # a slow application: answer OWOX first, then forward
   owoxhook listen --forward-to http://localhost:3000/hook --answer-first
 
-  # rehearse an endpoint that is down twice
+  # simulate an endpoint that fails twice
   owoxhook listen --respond 500,500,200
 
-  # behind a proxy, for OWOX alone
+  # behind a proxy, only from OWOX
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
-				return usagef("unexpected argument %q: a command to run goes behind --", args[0])
+				return usagef("unexpected argument %q: a command to run goes after --", args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 takes a free one")
-	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive at; others are answered with 404")
-	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain (PEM), for https")
+	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
+	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive on; others are answered with 404")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain (PEM), to serve https")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the key of the certificate (PEM)")
-	flags.BoolVar(&opts.acceptAll, "accept-all", false, "answer 200 whatever the findings")
-	flags.StringArrayVar(&opts.allowIP, "allow-ip", nil, "accept deliveries from the network `CIDR` only; owox stands for "+owox.SourceAddress)
-	flags.StringArrayVar(&opts.trustProxy, "trust-proxy", nil, "believe X-Forwarded-For from the network `CIDR`")
+	flags.BoolVar(&opts.acceptAll, "accept-all", false, "answer 200 even if a delivery is invalid")
+	flags.StringArrayVar(&opts.allowIP, "allow-ip", nil, "accept deliveries only from the network `CIDR`; owox stands for "+owox.SourceAddress)
+	flags.StringArrayVar(&opts.trustProxy, "trust-proxy", nil, "trust X-Forwarded-For from the network `CIDR`")
 	flags.StringSliceVar(&opts.respond, "respond", nil, "answer deliveries with these `STATUSES` in turn, such as 500,500,200")
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
-	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time; answer 503 on more, after which OWOX tries again")
+	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time and answer 503 on more, which OWOX retries")
 	opts.judgeFlags.bind(cmd)
 	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
 	opts.forwardFlags.bind(cmd)
-	flags.BoolVar(&opts.noJournal, "no-journal", false, "keep nothing")
+	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
-	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 is no bound")
+	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
@@ -263,9 +263,9 @@ func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	case errors.Is(err, errAddrInUse):
 		return nil, errors.New("address " + addr + " is in use: stop the other program or pass --addr")
 	case errors.Is(err, errNotPermitted):
-		return nil, errors.New("address " + addr + " is not permitted: take a port above 1023 or ask for the right to it")
+		return nil, errors.New("no permission to listen on " + addr + ": pass --addr with a port above 1023")
 	case errors.Is(err, errAddrNotHere):
-		return nil, errors.New("address " + addr + " is not one of this machine: pass another --addr")
+		return nil, errors.New("address " + addr + " does not belong to this machine: pass another --addr")
 	case errors.As(err, &wrong), strings.Contains(err.Error(), "unknown port"):
 		return nil, usagef("--addr %q: %w: want host:port, such as 127.0.0.1:8787", addr, err)
 	default:

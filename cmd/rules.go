@@ -13,10 +13,10 @@ import (
 func newRulesCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rules [RULE]",
-		Short: "Print the rules, or one with what the documentation says and how to fix it",
+		Short: "Print the validation rules, or explain one",
 		Example: `  owoxhook rules
 
-  # why, and what to do
+  # what the documentation says, and how to fix the finding
   owoxhook rules status-matches-event`,
 		Args:      atMost(1, "one rule"),
 		ValidArgs: ruleIDs(),
@@ -45,7 +45,7 @@ func ruleHint(id string) string {
 	if hint := didYouMean(id, ruleIDs()); hint != "" {
 		return hint
 	}
-	return ": owoxhook rules lists them"
+	return ": see owoxhook rules"
 }
 
 type ruleJSON struct {

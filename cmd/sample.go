@@ -32,23 +32,23 @@ func newSampleCommand(a *app) *cobra.Command {
 	opts := sampleOptions{}
 	cmd := &cobra.Command{
 		Use:   "sample [EVENT]",
-		Short: "Print a payload, the raw HTTP request or a curl command",
-		Long: `Print a payload as OWOX would send it: a real event as documented, with a
-fresh ID and the present time, or with --test what the Test button sends.
+		Short: "Print a payload, a raw HTTP request or a curl command",
+		Long: `Print a payload as OWOX would send it: a real event as documented, with a new
+id and the current time, or with --test the event that the Test button sends.
 
-With --all, write a file for each event and variant into a directory, as
-fixtures for your own tests: the documented example, a test event, one without
-what can be absent, and one with a relative URL. They are the same every time.`,
-		Example: `  # a failed run, as bytes on the wire
+With --all, write a file per event type and variant to a directory, as fixtures
+for your own tests: the documented example, a test event, a minimal payload, and
+one with a relative URL. The files are the same every time.`,
+		Example: `  # a failed run, exactly as sent
   owoxhook sample
 
-  # a successful run with values of your own, for people
+  # a successful run with your own values, pretty-printed
   owoxhook sample successful --format pretty --set data.run.rowsProcessed=0 --unset data.projectTitle
 
-  # a curl command that delivers a test event
+  # a curl command that sends a test event
   owoxhook sample --test --format curl --url https://example.com/hook
 
-  # fixtures for tests of your own
+  # fixtures for your own tests
   owoxhook sample --all testdata/owox`,
 		Args:      atMost(1, "one event"),
 		ValidArgs: eventNames(),
@@ -61,7 +61,7 @@ what can be absent, and one with a relative URL. They are the same every time.`,
 			}
 			if len(args) == 1 {
 				if cmd.Flags().Changed("event") && args[0] != opts.event {
-					return usagef("two events named: %q and --event %q: name one", args[0], opts.event)
+					return usagef("two events given, %q and --event %q: choose one", args[0], opts.event)
 				}
 				opts.event = args[0]
 			}
@@ -69,9 +69,9 @@ what can be absent, and one with a relative URL. They are the same every time.`,
 		},
 	}
 	opts.bind(cmd)
-	cmd.Flags().StringVar(&opts.format, "format", sampleFormats[0], "`FORMAT`: json, pretty, http (the raw request) or curl (a command)")
-	cmd.Flags().StringVar(&opts.url, "url", "", "endpoint for http and curl: a `URL` or @name (default "+localURL+")")
-	cmd.Flags().StringVar(&opts.all, "all", "", "write a file for each event and variant into `DIR`")
+	cmd.Flags().StringVar(&opts.format, "format", sampleFormats[0], "print as `FORMAT`: json, pretty, http (raw request) or curl (command)")
+	cmd.Flags().StringVar(&opts.url, "url", "", "endpoint `URL` or @name for http and curl (default "+localURL+")")
+	cmd.Flags().StringVar(&opts.all, "all", "", "write a file per event type and variant to `DIR`")
 	complete(cmd, "format", sampleFormats...)
 	_ = cmd.MarkFlagDirname("all") // the flag is there
 	return cmd
@@ -106,7 +106,7 @@ func runSample(a *app, opts sampleOptions) error {
 	return a.print(string(wire))
 }
 
-// refuseWithAll refuses what would make one payload of those that --all writes.
+// refuseWithAll refuses arguments and flags that choose a single payload.
 func refuseWithAll(cmd *cobra.Command, args []string) error {
 	for _, name := range []string{"event", "test", "set", "unset", "format", "url"} {
 		if cmd.Flags().Changed(name) {
@@ -114,20 +114,19 @@ func refuseWithAll(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if len(args) > 0 {
-		return usagef("--all writes every event and variant as it is: leave out %s", args[0])
+		return usagef("--all writes every event type and variant: leave out %s", args[0])
 	}
 	return nil
 }
 
-// writeFixtures writes all files or, when one is there with other content,
-// none.
+// writeFixtures writes all files, or none if one exists with different content.
 func (a *app) writeFixtures(dir string) error {
 	files := map[string][]byte{}
 	for _, fixture := range owox.Fixtures() {
 		file := filepath.Join(dir, fixture.Name+".json")
 		files[file] = fixture.Payload
 		if there, err := os.ReadFile(file); err == nil && !bytes.Equal(there, fixture.Payload) {
-			return fmt.Errorf("%s has other content: remove it, or pass another directory", file)
+			return fmt.Errorf("%s exists with different content: remove it, or choose another directory", file)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot write fixtures: %w", err)
 		}

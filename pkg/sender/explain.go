@@ -86,7 +86,7 @@ func statusHint(got answer) string {
 	case got.status == http.StatusMethodNotAllowed:
 		return "let the endpoint accept POST at this path"
 	case got.status == http.StatusUnprocessableEntity && strings.HasPrefix(got.header.Get(owox.HeaderContentType), "application/problem+json"):
-		return "the endpoint judged the delivery invalid: its answer lists the findings"
+		return "the endpoint found the delivery invalid: its response lists the findings"
 	case got.status == http.StatusTooManyRequests:
 		return "exempt OWOX from the rate limit: events of one grouping window arrive together"
 	case got.status == http.StatusRequestTimeout && !owox.RetryAfter(owox.OutcomeOf(got.status, got.phrase)).Again():
