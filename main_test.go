@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
@@ -37,7 +39,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/testdata/hostile"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -46,6 +51,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"owoxhook": main,
 		"endpoint": endpoint,
+		"measured": measured,
 	})
 }
 
@@ -239,11 +245,16 @@ func endpoint() {
 }
 
 func answerAs(w http.ResponseWriter, r *http.Request, mode string) {
+	if to, ok := strings.CutPrefix(mode, "redirect-to:"); ok {
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		return
+	}
 	switch mode {
 	case "hang":
 		<-r.Context().Done()
 	case "slow-body":
 		w.WriteHeader(200)
+		_, _ = io.WriteString(w, "the beginning") // the client may be gone
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	case "close":
@@ -274,6 +285,20 @@ func program(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd, bufio.NewReader(stdout)
+}
+
+// awaitURL waits until a listener listens, and returns its URL.
+func awaitURL(t *testing.T, out *bufio.Reader) string {
+	t.Helper()
+	line, err := out.ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listening struct{ URL string }
+	if err := json.Unmarshal(line, &listening); err != nil {
+		t.Fatal(err)
+	}
+	return listening.URL
 }
 
 func interrupt(t *testing.T, cmd *exec.Cmd, status int) {
@@ -335,15 +360,8 @@ func TestInterruptedListenEndsRunningRequests(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := out.ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listening struct{ URL string }
-	if err := json.Unmarshal(line, &listening); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.Dial("tcp", strings.Trim(listening.URL, "htp:/"))
+	url := awaitURL(t, out)
+	conn, err := net.Dial("tcp", strings.Trim(url, "htp:/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -433,7 +451,7 @@ func TestInterruptedCheckSaysSo(t *testing.T) {
 // What differs between two runs of the same command: of an id, also what an
 // excerpt leaves of it.
 var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|…[0-9a-f-]+"` +
-	`|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
+	`|\brun-[0-9a-f]{6}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
 
 // TestReadme runs the commands of the README that are marked to be run, in one
 // directory with the files that it shows, and compares what they print, but for
@@ -494,19 +512,12 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := out.ReadBytes('\n') // and nothing after that
-	if err != nil {
-		t.Fatal(err)
-	}
-	var listening struct{ URL string }
-	if err := json.Unmarshal(line, &listening); err != nil {
-		t.Fatal(err)
-	}
+	url := awaitURL(t, out)
 	body := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
 	const posts = 80 // more than a pipe and the queue hold
 	for range posts {
 		client := http.Client{Timeout: 20 * time.Second}
-		response, err := client.Post(listening.URL, "application/json", strings.NewReader(body))
+		response, err := client.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -596,17 +607,10 @@ func killRound(t *testing.T, file string, listeners int, k *kept) {
 			t.Fatal(err)
 		}
 		commands = append(commands, cmd)
-		line, err := out.ReadBytes('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		var listening struct{ URL string }
-		if err := json.Unmarshal(line, &listening); err != nil {
-			t.Fatal(err)
-		}
+		url := awaitURL(t, out)
 		clients.Go(func() { _, _ = io.Copy(io.Discard, out) }) // ends with the program
 		for range 8 {
-			clients.Go(func() { k.post(listening.URL) })
+			clients.Go(func() { k.post(url) })
 		}
 	}
 	time.Sleep(time.Duration(mathrand.IntN(150)) * time.Millisecond)
@@ -660,5 +664,384 @@ func TestSetupActionInstallsAndMatches(t *testing.T) {
 	want := []string{bad, "1", "12", "error", "version is a number, want a string", "member-type"}
 	if !slices.ContainsFunc(found, func(groups []string) bool { return slices.Equal(groups[1:], want) }) {
 		t.Errorf("matched %q in\n%s", found, out)
+	}
+}
+
+// measured runs a program, hands a SIGTERM on, and writes the most memory that it
+// had resident, in KiB, to a file: measured FILE PROGRAM ARG... A child of the
+// test itself would be charged with the test's own memory.
+func measured() {
+	cmd := exec.Command(os.Args[2], os.Args[3:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(125)
+	}
+	go func() { _ = cmd.Process.Signal(<-terminated) }() // it may have ended
+	_ = cmd.Wait()                                       // the status tells
+	var usage struct{ Maxrss int64 }                     // only Unix has it
+	text, _ := json.Marshal(cmd.ProcessState.SysUsage())
+	_ = json.Unmarshal(text, &usage)
+	_ = os.WriteFile(os.Args[1], []byte(strconv.FormatInt(usage.Maxrss, 10)), 0o600)
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// oneDelivery makes a journal with one delivery.
+func oneDelivery(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "journal.db")
+	j, err := journal.Open(t.Context(), file, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := owox.Documented(owox.RunFailed)
+	identity := owox.Identify(body)
+	d := delivery.Delivery{
+		Identity: identity, ReceivedAt: time.Now(), Method: owox.Method, Path: "/", Body: body, State: delivery.StateValid,
+		Headers: owox.Headers(identity.ID, string(identity.Event)), Answered: 200,
+	}
+	if err := errors.Join(j.Keep(&d, func() {}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// waysToSend returns the arguments of every command that delivers to a URL and
+// ends by itself.
+func waysToSend(journal, url, timeout string) map[string][]string {
+	return map[string][]string{
+		"send":    {"send", "--timeout", timeout, url},
+		"send -v": {"send", "-v", "--timeout", timeout, url},
+		"send -n": {"send", "-n", "5", "-c", "5", "--timeout", timeout, url},
+		"check":   {"check", "--only", "accepts-failed", "--timeout", timeout, url},
+		"replay":  {"replay", "latest", "--journal", journal, "--timeout", timeout, "--to", url},
+	}
+}
+
+// Whatever an endpoint does, every way of sending ends in time and in little
+// memory.
+func TestNoEndpointHoldsUpACommand(t *testing.T) {
+	const limit = time.Second
+	file := oneDelivery(t)
+	for _, endpoint := range hostile.Endpoints() {
+		t.Run(endpoint.Name, func(t *testing.T) {
+			t.Parallel()
+			url, end, err := endpoint.Serve(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer end()
+			for way, args := range waysToSend(file, url, limit.String()) {
+				took, status, resident := measure(t, args)
+				if way == "check" && endpoint.Scheme == "https" {
+					status = 1 // without a trusted connection, nothing but the case https fails
+				}
+				if took > 2*limit || resident >= 64<<10 || (status == 0) != endpoint.Delivered {
+					t.Errorf("%s took %v and %d KiB, and ended with %d, want at most %v, less than 64 MiB, delivered %v", way, took, resident, status, 2*limit, endpoint.Delivered)
+				}
+			}
+		})
+	}
+}
+
+// measure runs owoxhook to its end.
+func measure(t *testing.T, args []string) (took time.Duration, status, resident int) {
+	t.Helper()
+	cmd, out, file := measuredProgram(t, args...)
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = cmd.Wait() // the status tells
+	return time.Since(start), cmd.ProcessState.ExitCode(), readResident(t, file)
+}
+
+func measuredProgram(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "resident")
+	cmd, out = program(t, args...)
+	measuring, err := exec.LookPath("measured")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append([]string{measuring, file, cmd.Path}, args...)
+	cmd.Path, cmd.Stderr = measuring, nil
+	return cmd, out, file
+}
+
+// readResident returns the most memory that a program had, in KiB; 0 where that
+// is not measured.
+func readResident(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resident, err := strconv.Atoi(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "darwin" {
+		resident >>= 10 // it counts bytes
+	}
+	return resident
+}
+
+// The sender gets its answer in time whatever the application behind a receiver
+// does, and learns nothing of the application but its answer.
+func TestNoApplicationHoldsUpAReceiver(t *testing.T) {
+	for _, application := range hostile.Endpoints() {
+		t.Run(application.Name, func(t *testing.T) {
+			t.Parallel()
+			at, end, err := application.Serve(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer end()
+			cmd, out, file := measuredProgram(t, "listen", "--addr", "127.0.0.1:0", "--no-journal", "--forward-invalid", "-o", "json", "--forward-to", at)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			url := awaitURL(t, out)
+			start := time.Now()
+			response, err := http.Post(url, "application/json", bytes.NewReader(owox.Documented(owox.RunFailed)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close() // it was read
+			if took := time.Since(start); err != nil || took > owox.Timeout+time.Second {
+				t.Errorf("answered %s after %v, %v", response.Status, took, err)
+			}
+			if host := strings.Trim(at, "htps:/"); response.StatusCode/100 == 2 != application.Delivered || response.StatusCode < 200 || bytes.Contains(body, []byte(host)) {
+				t.Errorf("answered %s and %.100q, want delivered %v, and nothing of %s", response.Status, body, application.Delivered, host)
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, out)
+			_ = cmd.Wait() // its memory tells
+			if resident := readResident(t, file); resident >= 64<<10 {
+				t.Errorf("%d KiB, want less than 64 MiB", resident)
+			}
+		})
+	}
+}
+
+func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM here")
+	}
+	file := oneDelivery(t)
+	for _, endpoint := range hostile.Endpoints() {
+		if !slices.Contains([]string{"says nothing", "switches protocols and stays open", "a head that drips", "a TLS handshake that stalls"}, endpoint.Name) {
+			continue
+		}
+		for way := range waysToSend("", "", "") {
+			t.Run(way+" to "+endpoint.Name, func(t *testing.T) {
+				t.Parallel()
+				arrived := make(chan struct{}, 100)
+				url, end, err := endpoint.Serve(func() { arrived <- struct{}{} })
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer end()
+				cmd, _ := program(t, waysToSend(file, url, "1m")[way]...)
+				cmd.Stderr = nil
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-arrived:
+				case <-time.After(20 * time.Second):
+					t.Fatal("nothing arrived")
+				}
+				start := time.Now()
+				_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+				_ = cmd.Wait()                          // how it ended does not matter
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("ended %v after SIGTERM", took)
+				}
+			})
+		}
+	}
+}
+
+// recipe is an endpoint of testdata/recipes.
+type recipe struct {
+	file  string
+	needs []string // succeeds where the recipe can run
+	run   []string // takes the port as PORT, in its arguments or its environment
+}
+
+// TestRecipes holds the endpoints to what the README says of them.
+func TestRecipes(t *testing.T) {
+	compiled := filepath.Join(t.TempDir(), "recipe.exe")
+	if out, err := exec.Command("go", "build", "-o", compiled, "./testdata/recipes/go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, r := range []recipe{
+		{"go/main.go", []string{"go", "version"}, []string{compiled}},
+		{"node/http.js", []string{"node", "--version"}, []string{"node", "testdata/recipes/node/http.js"}},
+		{"node/express.js", []string{"node", "--eval", `require("express")`}, []string{"node", "testdata/recipes/node/express.js"}},
+		{"python/server.py", []string{"python3", "--version"}, []string{"python3", "testdata/recipes/python/server.py"}},
+		{"python/flask_app.py", []string{"python3", "-c", "import flask"}, []string{"python3", "testdata/recipes/python/flask_app.py"}},
+		{"php/index.php", []string{"php", "--version"}, []string{"php", "-S", "127.0.0.1:PORT", "testdata/recipes/php/index.php"}},
+	} {
+		t.Run(r.file, func(t *testing.T) {
+			t.Parallel()
+			source, err := os.ReadFile(filepath.Join("testdata", "recipes", r.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code := regexp.MustCompile(`(?m)^\s*[^\s/#]`).FindAll(source, -1); len(code) > 30 {
+				t.Errorf("%d lines of code, want 30 at most", len(code))
+			}
+			event := filepath.Join(t.TempDir(), "event.json")
+			if err := os.WriteFile(event, owox.Documented(owox.RunFailed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			url, said := r.start(t)
+			succeeds(t, "send", "--file", event, url)            // handled
+			succeeds(t, "send", "--file", event, url)            // a retry
+			succeeds(t, "send", "--file", event, "--fresh", url) // the same run under a new id
+			succeeds(t, "send", "--test", url)                   // handled
+			succeeds(t, "send", "--test", url)                   // handled, though all tests have the same run
+			succeeds(t, "send", "--event", "successful", url)    // handled
+			for _, want := range []string{
+				"failed run of Sales Report", "failed run of Test Data Mart", "failed run of Test Data Mart", "successful run of Sales Report",
+			} {
+				if got := <-said; got != want {
+					t.Fatalf("handled %q, want %q", got, want)
+				}
+			}
+			succeeds(t, "check", "--fail-on", "advised", "--skip", "https,public-address", url)
+		})
+	}
+}
+
+// start starts the endpoint, waits until it accepts connections, and returns
+// its URL and the lines that it prints of runs.
+func (r recipe) start(t *testing.T) (url string, said <-chan string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close() // its port is free now
+	_, port, _ := net.SplitHostPort(address)
+	npm := os.Getenv("CI_NPM") // .ci/run sets it
+	environment := append(os.Environ(), "PORT="+port, "TMPDIR="+t.TempDir(), "NODE_PATH="+filepath.Join(npm, "node_modules"))
+
+	needs := exec.Command(r.needs[0], r.needs[1:]...)
+	needs.Env = environment
+	if err := needs.Run(); err != nil && (npm == "" || r.needs[0] != "node") {
+		t.Skipf("%v: %v", needs.Args, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	cmd := exec.CommandContext(ctx, r.run[0], strings.Fields(strings.ReplaceAll(strings.Join(r.run[1:], " "), "PORT", port))...)
+	cmd.Env = environment
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 1000)
+	go func() {
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			if strings.Contains(scanner.Text(), " run of ") { // servers have banners
+				lines <- scanner.Text()
+			}
+		}
+		close(lines)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range lines { // until it is gone
+		}
+		_ = cmd.Wait() // killed
+		if t.Failed() {
+			t.Logf("it wrote\n%s", &errOut)
+		}
+	})
+	for ctx.Err() == nil {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close() // it accepts
+			return "http://" + address + "/", lines
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it does not listen")
+	return "", nil
+}
+
+// succeeds wants owoxhook to end with 0.
+func succeeds(t *testing.T, args ...string) {
+	t.Helper()
+	cmd, out := program(t, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(out) // it tells why
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("owoxhook %v: %v\n%s", args, err, text)
+	}
+}
+
+// Each promise of the README names the tests that hold it.
+func TestPromisesNameTheirTests(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## What it trusts\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	tests := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name, ok := strings.CutSuffix(filepath.Base(path), ".txtar"); ok {
+			tests[name] = true
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllSubmatch(text, -1) {
+			tests[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := 0
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 4 || strings.HasPrefix(line, "| who |") {
+			continue
+		}
+		promises++
+		named := regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(cells[3], -1)
+		if len(named) == 0 {
+			t.Errorf("no test is named: %s", line)
+		}
+		for _, name := range named {
+			if !tests[name[1]] {
+				t.Errorf("there is no test %s: %s", name[1], line)
+			}
+		}
+	}
+	if promises < 10 {
+		t.Errorf("only %d promises were found", promises)
 	}
 }

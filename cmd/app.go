@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/owoxhook/owoxhook/pkg/report"
 )
@@ -27,6 +28,7 @@ type app struct {
 	flush    func() error // writes what out has collected
 	now      func() time.Time
 	newID    func() uuid.UUID
+	columns  func(stream any) int // that a stream has; nil: those of its terminal
 
 	config     *config
 	output     string
@@ -72,7 +74,7 @@ func Root() *cobra.Command {
 
 // bindReport adds the flag that only commands with reports have.
 func (a *app) bindReport(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.outputFile, "output-file", "", "write the report to `FILE`, in the format of --output, beside the text on the terminal")
+	cmd.Flags().StringVar(&a.outputFile, "output-file", "", "write the report to `FILE` in the --output format, and print text too")
 }
 
 // reporting runs the work of a command with the reporter that the flags ask
@@ -107,6 +109,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		return errors.Join(errs...)
 	}
 	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
+	options.Width, options.ErrWidth = func() int { return a.width(a.out) }, func() int { return a.width(a.err) }
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
 		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // GitHub's own file
 		if err != nil {
@@ -130,7 +133,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		return nil, nil, writeError(err)
 	}
 	files = append(files, file)
-	options.Out, options.Err, options.Color = file, io.Discard, false
+	options.Out, options.Err, options.Color, options.Width = file, io.Discard, false, nil
 	reporter, err = a.newReporter(a.output, options)
 	if err != nil {
 		return nil, nil, err
@@ -158,7 +161,7 @@ func (a *app) wantsJSON() (bool, error) {
 	case a.output == report.Text:
 		return false, nil
 	case slices.Contains(report.Formats(), a.output):
-		return false, usagef("nothing is judged here, so there is no format %s: choose text or json", a.output)
+		return false, usagef("this command has no %s report: choose text or json", a.output)
 	default:
 		return false, a.unknownFormat([]string{report.Text, report.JSON})
 	}
@@ -188,10 +191,28 @@ func isTerminal(stream any) bool {
 	return ok && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
 }
 
+// width returns how many columns the terminal has that shows a stream, which
+// people may change at any time, and 0 for files and pipes: what programs read
+// is not made to fit.
+func (a *app) width(stream any) int {
+	if a.columns != nil {
+		return a.columns(stream)
+	}
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // note says something to people, on standard error. That it cannot be written
 // is nobody's trouble.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.err, format+"\n", args...)
+	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.width(a.err)))
 }
 
 // buffer lets out collect results until flush, unless people watch them come.
@@ -200,6 +221,16 @@ func (a *app) buffer() {
 		out := bufio.NewWriterSize(a.out, 64<<10)
 		a.out, a.flush = out, out.Flush
 	}
+}
+
+// printTable writes a table, made to fit a terminal.
+func (a *app) printTable(table *report.Table) error {
+	return a.print(table.Format(a.width(a.out)))
+}
+
+// printProse writes text, which is wrapped on a terminal.
+func (a *app) printProse(text string) error {
+	return a.print(report.Wrap(text, a.width(a.out)))
 }
 
 // print writes a result.

@@ -2,15 +2,13 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 type checkOptions struct {
@@ -29,22 +27,23 @@ func newCheckCommand(a *app) *cobra.Command {
 	opts := checkOptions{}
 	cmd := &cobra.Command{
 		Use:   "check URL",
-		Short: "Check an endpoint: does it do what OWOX needs?",
-		Long: `Check an endpoint: does it do what OWOX needs?
+		Short: "Check that an endpoint does what OWOX needs",
+		Long: `Check that an endpoint does what OWOX needs.
 
-About 75 deliveries are made as OWOX makes them: test events, documented events,
+This sends about 75 deliveries as OWOX does: test events, documented events,
 retries, long and odd values, a burst, and some requests that are not events.
-All are marked as tests unless --real. The check takes 5 seconds or more, because
-it waits to see whether idle connections stay open.
+All are marked as tests unless --real is set. The check takes at least 5
+seconds, because it waits to see whether idle connections stay open.
 
-The exit status is 1 when a required case is not met, or when no answer tells
-whether it is. Suggestions count only with --fail-on advised.`,
+The exit status is 1 if a required case is not met, or could not be decided
+because the endpoint did not answer. Suggestions count only with
+--fail-on advised.`,
 		Example: `  owoxhook check https://example.com/hook
 
-  # suggestions count too, except for plain http during development
+  # fail on suggestions too, but allow plain http during development
   owoxhook check --fail-on advised --skip https,public-address http://127.0.0.1:3000/hook
 
-  # write a report for a dashboard, and text to the terminal
+  # print text, and write a report for a dashboard
   owoxhook check -o junit --output-file report.xml @staging
 
   # list the cases
@@ -54,14 +53,14 @@ whether it is. Suggestions count only with --fail-on advised.`,
 	}
 	a.bindReport(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&opts.list, "list", false, "list the cases and check nothing")
-	flags.StringSliceVar(&opts.only, "only", nil, "try only these `CASES`")
+	flags.BoolVar(&opts.list, "list", false, "list the cases without checking an endpoint")
+	flags.StringSliceVar(&opts.only, "only", nil, "run only these `CASES`")
 	flags.StringSliceVar(&opts.skip, "skip", nil, "skip these `CASES`")
 	flags.StringVar(&opts.failOn, "fail-on", failLevels[0], "lowest `LEVEL` that fails the check: required or advised")
-	flags.BoolVar(&opts.isReal, "real", false, "deliver events that are not marked as tests")
-	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "make `N` deliveries of the burst at a time")
+	flags.BoolVar(&opts.isReal, "real", false, "send events that are not marked as tests")
+	flags.IntVarP(&opts.concurrency, "concurrency", "c", 5, "send `N` deliveries of the burst at a time")
 	opts.bind(cmd)
-	flags.Lookup("insecure").Usage += "; the case https judges it all the same"
+	flags.Lookup("insecure").Usage += "; the https case still checks it"
 	completeLater(cmd, "only", caseIDs)
 	completeLater(cmd, "skip", caseIDs)
 	complete(cmd, "fail-on", failLevels...)
@@ -84,7 +83,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 	if opts.list {
 		return listCases(a, cases)
 	}
-	options, err := opts.conformance(a, args)
+	options, err := opts.conformance(ctx, a, args)
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func runCheck(ctx context.Context, a *app, opts checkOptions, args []string) err
 		case err != nil:
 			return err
 		default:
-			return check.end(options.Endpoint.Redacted())
+			return check.end(sender.Redact(options.Endpoint.String()))
 		}
 	})
 }
@@ -114,7 +113,7 @@ func (o checkOptions) cases() ([]conformance.Case, error) {
 		if !slices.Contains(caseIDs(), id) {
 			hint := didYouMean(id, caseIDs())
 			if hint == "" {
-				hint = ": owoxhook check --list prints them"
+				hint = ": see owoxhook check --list"
 			}
 			return nil, usagef("unknown case %q%s", id, hint)
 		}
@@ -126,12 +125,12 @@ func (o checkOptions) cases() ([]conformance.Case, error) {
 		return len(o.only) > 0 && !slices.Contains(o.only, c.ID) || slices.Contains(o.skip, c.ID)
 	})
 	if len(cases) == 0 {
-		return nil, usagef("--only and --skip leave no case to try")
+		return nil, usagef("--only and --skip leave no cases to run")
 	}
 	return cases, nil
 }
 
-func (o checkOptions) conformance(a *app, args []string) (conformance.Options, error) {
+func (o checkOptions) conformance(ctx context.Context, a *app, args []string) (conformance.Options, error) {
 	if o.concurrency < 1 {
 		return conformance.Options{}, usagef("--concurrency %d: want 1 or more", o.concurrency)
 	}
@@ -139,9 +138,9 @@ func (o checkOptions) conformance(a *app, args []string) (conformance.Options, e
 	if err != nil {
 		return conformance.Options{}, err
 	}
-	options, headers, err := o.options()
+	options, headers, err := o.options(ctx, a, endpoint)
 	return conformance.Options{
-		Endpoint: endpoint, Headers: headers, Real: o.isReal, Concurrency: o.concurrency, Now: a.now, NewID: a.newID,
+		Endpoint: endpoint.url, Headers: headers, Real: o.isReal, Concurrency: o.concurrency, Now: a.now, NewID: a.newID,
 		Sender: options,
 	}, err
 }
@@ -151,8 +150,7 @@ func listCases(a *app, cases []conformance.Case) error {
 	if err != nil {
 		return err
 	}
-	var out strings.Builder
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	table := report.NewTable(report.Keep, report.Keep, report.Fold, report.Fold)
 	for _, c := range cases {
 		if asJSON {
 			err := a.printLine(struct {
@@ -168,12 +166,9 @@ func listCases(a *app, cases []conformance.Case) error {
 			}
 			continue
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.ID, c.Level, c.Delivers, c.Requires) // into memory
+		table.Add(c.ID, string(c.Level), c.Delivers, c.Requires)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return a.print(out.String())
+	return a.printTable(table)
 }
 
 // check counts results.
@@ -203,9 +198,9 @@ func (c *check) result(r conformance.Result) error {
 	return c.reporter.Report(report.Case{Result: r})
 }
 
-// end prints the summary and returns the verdict. Nothing is well only because
-// it could not be tried; but what needs no delivery cannot be tried on some
-// machines, such as those behind a proxy.
+// end prints the summary and returns the verdict. A required case that could not
+// be tried is not a pass, unless it needs no delivery: some of those cannot be
+// tried on every machine, such as behind a proxy.
 func (c *check) end(endpoint string) error {
 	err := c.reporter.Report(report.Summary{
 		{N: c.met + c.failed + c.advised + c.untried, Name: "cases", One: "case", Many: "cases"},

@@ -39,21 +39,21 @@ func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
 func newCompletionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print the completion script of a shell: bash, zsh, fish or powershell",
+		Short: "Print the completion script for a shell: bash, zsh, fish or powershell",
 		Example: `  # bash, for this session
   source <(owoxhook completion bash)
 
-  # zsh, for good
+  # zsh, permanently
   owoxhook completion zsh > "${fpath[1]}/_owoxhook"
 
-  # fish, for good
+  # fish, permanently
   owoxhook completion fish > ~/.config/fish/completions/owoxhook.fish`,
 		Args:              atMost(1, "one shell"),
 		ValidArgs:         Shells(),
 		PersistentPreRunE: withoutConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("no shell named%s", oneOf("", Shells()))
+				return usagef("no shell given%s", oneOf("", Shells()))
 			}
 			return WriteCompletion(cmd.Root(), args[0], a.out)
 		},

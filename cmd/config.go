@@ -5,13 +5,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
@@ -33,6 +34,8 @@ import (
 //     error with its file and line or its variable, whether or not the command
 //     at hand needs it. Other variables with our prefix may be somebody else's.
 //   - What listen exports to its command configures nothing there.
+//   - What a file may do to the endpoints of the other one, and what the file of
+//     a stranger's directory may do at all, is in config_trust.go.
 //
 // Viper decides which value wins, and is not known outside this file; where a
 // value comes from is what it cannot tell.
@@ -40,15 +43,19 @@ import (
 const (
 	keyURL       = "url"
 	keyEndpoints = "endpoints"
+	keyHeader    = "header"
+	keyInsecure  = "insecure"
+	keyCACert    = "ca-cert"
 	envPrefix    = "OWOXHOOK_"
 	configFile   = "owoxhook.yaml"
+	maxSmall     = 1 << 20 // bytes of a file with settings or certificates
 )
 
 // configKeys are the flags that can be configured, in the order of the config
 // command.
 var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
-	"header", "timeout", "attempts", "follow-redirects", "insecure", "ca-cert",
+	keyHeader, "timeout", "attempts", "follow-redirects", keyInsecure, keyCACert,
 	"addr", "path", "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
 	"strict", "rule", "max-body", "journal",
 }
@@ -56,27 +63,48 @@ var configKeys = []string{
 // notConfigured marks a flag that has the name of a key but another meaning.
 const notConfigured = "not-configured"
 
+// source says who chose a value.
+type source int
+
+const (
+	typed    source = iota // the user, in a flag, an argument or a variable; or nobody
+	userFile               // the file in the user's configuration directory
+	workFile               // the file in the working directory, which may be a stranger's
+)
+
 // config is the configuration that is in force, without flags.
 type config struct {
 	viper  *viper.Viper
 	origin map[string]string // by key: where its value comes from
-	outer  string            // URL of the receiver that runs us as its command, or ""
+	from   map[string]source // by key: who chose it
+	files  [workFile + 1]fileConfig
+	outer  string // URL of the receiver that runs us as its command, or ""
 }
 
-// withoutDots is a delimiter that no key has, so that names of endpoints may
-// have dots.
-const withoutDots = "\x00"
+// fileConfig is what one file has, before it is merged with the other.
+type fileConfig struct {
+	text      []byte
+	viper     *viper.Viper
+	endpoints map[string]target // by name, in lower case
+}
+
+// newViper has a delimiter that no key has, so that keys of tables may have
+// dots.
+func newViper() *viper.Viper {
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
+	v.SetConfigType("yaml")
+	return v
+}
 
 // configure reads the configuration and gives flags that were not set the
 // values that it has for them.
 func (a *app) configure(command *cobra.Command) error {
-	c := &config{viper: viper.NewWithOptions(viper.KeyDelimiter(withoutDots)), origin: map[string]string{}}
-	c.viper.SetConfigType("yaml")
-	user := filepath.Join(xdg.ConfigHome, "owoxhook", "config.yaml")
-	for _, file := range []string{user, configFile} {
-		if err := c.readFile(file); err != nil {
-			return usageError{err}
-		}
+	c := &config{viper: newViper(), origin: map[string]string{}, from: map[string]source{}}
+	if err := c.readFile(userFile, filepath.Join(xdg.ConfigHome, "owoxhook", "config.yaml")); err != nil {
+		return usageError{err}
+	}
+	if err := c.readFile(workFile, configFile); err != nil {
+		return usageError{err}
 	}
 	if err := c.readEnvironment(a); err != nil {
 		return usageError{err}
@@ -86,16 +114,50 @@ func (a *app) configure(command *cobra.Command) error {
 		return nil
 	}
 	a.addCommands(command.Root(), "") // a value is wrong whichever command it is for
-	return c.apply(command.Root())
+	if err := c.apply(command.Root()); err != nil {
+		return err
+	}
+	a.nameOpenings(command)
+	return nil
 }
 
-func (c *config) readFile(file string) error {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// readConfigFile returns nothing where there is no file. Whoever made the
+// directory must not be able to make us wait, or to fill the memory.
+func readConfigFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file: make it one, or remove it", name)
 	}
+	file, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read
+	return readSmall(file, name)
+}
+
+// readSmall reads a file to its end, which must not be far.
+func readSmall(r io.Reader, name string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxSmall+1))
+	switch {
+	case err != nil:
+		return nil, readError(err)
+	case len(text) > maxSmall:
+		return nil, fmt.Errorf("%s is larger than 1 MiB: check that it is the file you mean", name)
+	default:
+		return text, nil
+	}
+}
+
+func (c *config) readFile(from source, file string) error {
+	text, err := readConfigFile(file)
+	if err != nil || text == nil {
+		return err
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
@@ -107,17 +169,63 @@ func (c *config) readFile(file string) error {
 	if top := document.Content[0]; top.Kind != yaml.MappingNode {
 		return fmt.Errorf("%s:%d: want keys and values, such as %s: https://example.com/hook", file, top.Line, keyURL)
 	}
+	own := fileConfig{text: text, viper: newViper(), endpoints: map[string]target{}}
 	for pairs := document.Content[0].Content; len(pairs) > 1; pairs = pairs[2:] {
-		key, where := pairs[0].Value, fmt.Sprintf("%s:%d", file, pairs[0].Line)
-		if err := c.checkKey(key, pairs[1]); err != nil {
+		key, value, where := pairs[0].Value, pairs[1], fmt.Sprintf("%s:%d", file, pairs[0].Line)
+		if err := c.checkKey(key, value); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
-		c.origin[key] = where
+		if key == keyEndpoints {
+			if err := own.readEndpoints(from, value); err != nil {
+				return fmt.Errorf("%s:%w", file, err)
+			}
+		}
+		c.origin[key], c.from[key] = where, from
 	}
-	if err := c.viper.MergeConfig(bytes.NewReader(text)); err != nil {
-		return yamlError(file, err)
+	for _, v := range []*viper.Viper{c.viper, own.viper} {
+		if err := v.MergeConfig(bytes.NewReader(text)); err != nil {
+			return yamlError(file, err)
+		}
+	}
+	c.files[from] = own
+	return nil
+}
+
+// readEndpoints reads the table of endpoints; an error starts with its line.
+func (f *fileConfig) readEndpoints(from source, table *yaml.Node) error {
+	for pairs := table.Content; len(pairs) > 1; pairs = pairs[2:] {
+		to, err := readEndpoint(pairs[1])
+		if err != nil {
+			return fmt.Errorf("%d: endpoint %s: %w", pairs[0].Line, pairs[0].Value, err)
+		}
+		to.from = from
+		f.endpoints[strings.ToLower(pairs[0].Value)] = to
 	}
 	return nil
+}
+
+// readEndpoint reads a URL, or a table of a URL and the headers that go there.
+func readEndpoint(value *yaml.Node) (target, error) {
+	var table struct {
+		URL    string   `yaml:"url"`
+		Header []string `yaml:"header"`
+	}
+	known := []string{keyURL, keyHeader}
+	if value.Kind != yaml.MappingNode {
+		table.URL = value.Value
+	} else if err := value.Decode(&table); err != nil {
+		return target{}, errors.New("want url, a URL, and header, a list of strings: quote those with a colon")
+	}
+	for pairs := value.Content; len(pairs) > 1; pairs = pairs[2:] {
+		if key := pairs[0].Value; !slices.Contains(known, key) {
+			return target{}, fmt.Errorf("unknown key %q%s", key, oneOf(key, known))
+		}
+	}
+	if _, err := parseHeaders(table.Header); err != nil {
+		return target{}, err
+	}
+	endpoint, err := parseEndpoint(table.URL)
+	return target{url: endpoint, headers: table.Header}, err
 }
 
 // yamlError puts the line of an error where editors look for it.
@@ -142,15 +250,9 @@ func (c *config) checkKey(key string, value *yaml.Node) error {
 		return errors.New("endpoints must be a table of names and URLs")
 	case isTable && value.Kind != yaml.MappingNode: // viper would drop it
 		return fmt.Errorf("%s is a table in %s: make it one here too", key, c.origin[key])
-	case key != keyEndpoints:
+	default:
 		return nil
 	}
-	for pairs := value.Content; len(pairs) > 1; pairs = pairs[2:] {
-		if _, err := parseEndpoint(pairs[1].Value); err != nil {
-			return fmt.Errorf("endpoint %s: %w", pairs[0].Value, err)
-		}
-	}
-	return nil
 }
 
 // variable returns the name of the environment variable of a key.
@@ -177,7 +279,7 @@ func (c *config) readEnvironment(a *app) error {
 		case key == keyEndpoints:
 			return fmt.Errorf("%s: endpoints are a table: set them in %s", name, configFile)
 		case slices.Contains(configKeys, key) && name == variable(key):
-			c.origin[key] = name
+			c.origin[key], c.from[key] = name, typed
 			if err := c.viper.BindEnv(key, name); err != nil {
 				return fmt.Errorf("read %s: %w", name, err)
 			}
@@ -203,7 +305,7 @@ func (c *config) apply(root *cobra.Command) error {
 		if f.Changed || !configured {
 			continue
 		}
-		if err := c.set(f); err != nil {
+		if err := set(f, c.viper); err != nil {
 			return usagef("%s: %s: %w", where, f.Name, err)
 		}
 	}
@@ -232,20 +334,20 @@ var valueExamples = map[string]string{
 }
 
 // set gives a flag its configured value, or says what it wants instead.
-func (c *config) set(f *pflag.Flag) error {
-	value := c.viper.Get(f.Name)
+func set(f *pflag.Flag, v *viper.Viper) error {
+	value := v.Get(f.Name)
 	list, isList := f.Value.(pflag.SliceValue)
 	switch values := value.(type) {
 	case []any:
-		if words := c.viper.GetStringSlice(f.Name); isList && len(words) == len(values) {
+		if words := v.GetStringSlice(f.Name); isList && len(words) == len(values) {
 			return list.Replace(words)
 		}
 	case map[string]any:
 		if f.Name == "rule" {
-			return list.Replace(c.assignments(f.Name))
+			return list.Replace(assignments(v, f.Name))
 		}
 	default:
-		if f.Value.Set(c.viper.GetString(f.Name)) == nil {
+		if f.Value.Set(v.GetString(f.Name)) == nil {
 			return nil
 		}
 	}
@@ -253,9 +355,9 @@ func (c *config) set(f *pflag.Flag) error {
 }
 
 // assignments writes a table as flags do: NAME=VALUE.
-func (c *config) assignments(key string) []string {
+func assignments(v *viper.Viper, key string) []string {
 	var words []string
-	for name, value := range c.viper.GetStringMapString(key) {
+	for name, value := range v.GetStringMapString(key) {
 		words = append(words, name+"="+value)
 	}
 	slices.Sort(words)
@@ -265,93 +367,28 @@ func (c *config) assignments(key string) []string {
 // url returns the configured endpoint, or "".
 func (c *config) url() string { return c.viper.GetString(keyURL) }
 
-// endpoint returns the URL of a name; names are not case-sensitive.
-func (c *config) endpoint(name string) (string, error) {
-	endpoints := c.viper.GetStringMapString(keyEndpoints)
-	if endpoint, ok := endpoints[strings.ToLower(name)]; ok {
-		return endpoint, nil
+// endpoints returns the endpoints of both files by their names in lower case.
+func (c *config) endpoints() map[string]target {
+	endpoints := map[string]target{}
+	for _, file := range c.files {
+		maps.Copy(endpoints, file.endpoints)
+	}
+	return endpoints
+}
+
+// endpoint returns the endpoint of a name; names are not case-sensitive.
+func (c *config) endpoint(name string) (target, error) {
+	endpoints := c.endpoints()
+	if to, ok := endpoints[strings.ToLower(name)]; ok {
+		return to, nil
 	}
 	if len(endpoints) == 0 {
-		return "", usagef("unknown endpoint @%s: no endpoints are configured: add some under %s: in %s", name, keyEndpoints, configFile)
+		return target{}, usagef("unknown endpoint @%s: no endpoints are configured: add some under %s: in %s", name, keyEndpoints, configFile)
 	}
 	var names []string
 	for name := range endpoints {
 		names = append(names, "@"+name)
 	}
 	slices.Sort(names)
-	return "", usagef("unknown endpoint @%s%s", name, oneOf("@"+name, names))
-}
-
-func newConfigCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "config",
-		Short: "Show the effective configuration and where each value comes from",
-		Long: `Show the effective configuration and where each value comes from.
-
-Flags win over OWOXHOOK_* variables, those over owoxhook.yaml in the working
-directory, that over owoxhook/config.yaml in your configuration directory, and
-that over the defaults.`,
-		Example: `  owoxhook config
-
-  # what one variable changes
-  OWOXHOOK_TIMEOUT=3s owoxhook config
-
-  # for scripts
-  owoxhook config -o json | jq -r 'select(.key == "addr").value'`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runConfig(a, cmd.Root()) },
-	}
-}
-
-// setting is one line of the config command.
-type setting struct {
-	Type   string `json:"type"`
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
-}
-
-func runConfig(a *app, root *cobra.Command) error {
-	asJSON, err := a.wantsJSON()
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, key := range configKeys {
-		s := a.config.setting(key, root)
-		if !asJSON {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, report.Escape(s.Value), report.Escape(s.Origin)) // Flush tells
-		} else if err := a.printLine(s); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
-}
-
-func (c *config) setting(key string, root *cobra.Command) setting {
-	s := setting{Type: "setting", Key: key, Origin: cmp.Or(c.origin[key], "default")}
-	switch key {
-	case keyURL:
-		s.Value = c.url()
-	case keyEndpoints:
-		s.Value = strings.Join(c.assignments(key), " ")
-	default:
-		f := findFlag(root, key)
-		s.Value = strings.Trim(f.Value.String(), "[]")
-		if f.Changed {
-			s.Origin = "--" + key
-		}
-	}
-	return s
-}
-
-// findFlag finds the flag of a key in whichever command has it. Every key but
-// url and endpoints has one: a test holds that.
-func findFlag(root *cobra.Command, key string) *pflag.Flag {
-	for _, f := range configurable(root) {
-		if f.Name == key {
-			return f
-		}
-	}
-	return nil
+	return target{}, usagef("unknown endpoint @%s%s", name, oneOf("@"+name, names))
 }

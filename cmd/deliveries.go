@@ -3,12 +3,12 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"io"
 	"iter"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,15 +21,15 @@ import (
 func newDeliveriesCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries",
-		Short: "Look into the journal: list, show, export and prune deliveries",
-		Long: `Look into the journal of deliveries that listen keeps.
+		Short: "List, show, export and prune deliveries in the journal",
+		Long: `List, show, export and prune the deliveries that listen keeps in the journal.
 
-A delivery is named by its number in the journal, by at least four characters
-of the beginning of its id, or, the newest one, by the word latest. Digits alone
-are a number; id:1234 is an id that begins with them.
+Name a delivery by its number in the journal, by at least the first four
+characters of its id, or by the word latest for the newest one. Digits alone are
+a number; id:1234 is an id that starts with them.
 
-What was refused unread, for its address, path, method or size, is not among
-the deliveries: list --refused prints the newest of that.`,
+Requests refused unread because of their address, path, method or size are not
+deliveries: list --refused prints the newest of them.`,
 		Example: `  owoxhook deliveries list --invalid --since 2h
   owoxhook deliveries show latest
   owoxhook deliveries export --event failed > failed.ndjson
@@ -63,7 +63,7 @@ func newDeliveriesListCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"event", "invalid", "test", "data-mart"} {
 				if opts.refused && cmd.Flags().Changed(name) {
-					return usagef("--%s and --refused exclude each other: what was refused was not read", name)
+					return usagef("--%s and --refused cannot be combined: refused requests were not read", name)
 				}
 			}
 			return runDeliveriesList(cmd.Context(), a, opts)
@@ -71,7 +71,7 @@ func newDeliveriesListCommand(a *app) *cobra.Command {
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
-	cmd.Flags().BoolVar(&opts.refused, "refused", false, "list the newest requests that were refused, which are not deliveries")
+	cmd.Flags().BoolVar(&opts.refused, "refused", false, "list the newest refused requests, which are not deliveries")
 	cmd.Flags().IntVarP(&opts.limit, "limit", "n", 30, "list at most `N`; 0 lists all")
 	return cmd
 }
@@ -90,15 +90,15 @@ func runDeliveriesList(ctx context.Context, a *app, opts deliveriesOptions) erro
 	}
 	filter.Limit, filter.Brief = opts.limit, !asJSON
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
-		entries, line, none := j.List(ctx, filter), listLine, "no deliveries"
+		entries, list, none := j.List(ctx, filter), deliveryList, "no deliveries"
 		if opts.refused {
-			entries, line, none = j.Refused(ctx, filter.Since, opts.limit), refusedLine, "no refused requests"
+			entries, list, none = j.Refused(ctx, filter.Since, opts.limit), refusedList, "no refused requests"
 		}
 		var count int
 		if asJSON {
 			count, err = a.reportEntries(entries)
 		} else {
-			count, err = a.listEntries(entries, line)
+			count, err = a.listEntries(entries, list)
 		}
 		if err == nil && count == 0 {
 			a.note("%s", none)
@@ -127,27 +127,33 @@ func (a *app) reportEntries(entries iter.Seq2[journal.Entry, error]) (count int,
 // aligned is how many lines have common columns: a table waits for them.
 const aligned = 1000
 
+// listing says which columns a list of entries has.
+type listing struct {
+	fits []report.Fit
+	line func(journal.Entry) []string
+}
+
+var (
+	deliveryList = listing{[]report.Fit{report.Keep, report.Keep, report.Keep, report.Keep, report.ID, report.Cut, report.Cut}, listLine}
+	refusedList  = listing{[]report.Fit{report.Keep, report.Keep, report.Keep, report.Keep, report.Keep, report.Cut}, refusedLine}
+)
+
 // listEntries prints a line for each entry and returns how many there were.
-func (a *app) listEntries(entries iter.Seq2[journal.Entry, error], line func(journal.Entry) []string) (count int, err error) {
-	out := bufio.NewWriter(a.out)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (a *app) listEntries(entries iter.Seq2[journal.Entry, error], list listing) (count int, err error) {
+	table := report.NewTable(list.fits...)
 	for entry, err := range entries {
 		if err != nil {
 			return count, err
 		}
-		words := line(entry)
-		for i, word := range words {
-			words[i] = report.Escape(word)
-		}
-		_, _ = io.WriteString(table, strings.Join(words, "\t")+"\n") // Flush tells
+		table.Add(list.line(entry)...)
 		if count++; count%aligned == 0 {
-			if err := table.Flush(); err != nil {
+			if err := a.printTable(table); err != nil {
 				return count, err
 			}
+			table = report.NewTable(list.fits...)
 		}
 	}
-	_ = table.Flush() // the next one tells
-	return count, out.Flush()
+	return count, a.printTable(table)
 }
 
 func listLine(e journal.Entry) []string {
@@ -155,7 +161,7 @@ func listLine(e journal.Entry) []string {
 	for _, mark := range []struct {
 		word string
 		set  bool
-	}{{"test", e.IsTest}, {"duplicate", e.Duplicate}, {string(e.State), e.State != delivery.StateValid}} {
+	}{{"test", e.IsTest}, {"duplicate", e.Duplicate}, {"same-run", e.SameRun}, {string(e.State), e.State != delivery.StateValid}} {
 		if mark.set {
 			marks = append(marks, mark.word)
 		}
@@ -181,7 +187,7 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 	opts := deliveriesOptions{}
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a delivery: request, headers, body, findings, attempts",
+		Short: "Show the request, headers, body, findings and attempts of a delivery",
 		Example: `  owoxhook deliveries show latest
   owoxhook deliveries show 3f0c -o json
   owoxhook deliveries show 17`,
@@ -189,7 +195,7 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("no delivery named: give its number, the beginning of its id, or %s", latest)
+				return usagef("no delivery given: pass its number, the start of its id, or %s", latest)
 			}
 			return runDeliveriesShow(cmd.Context(), a, opts, args[0])
 		},
@@ -253,7 +259,7 @@ func newDeliveriesExportCommand(a *app) *cobra.Command {
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
-	cmd.Flags().StringVar(&opts.format, "format", exportFormats[0], "`FORMAT`: ndjson (the payloads, one a line) or http (whole requests)")
+	cmd.Flags().StringVar(&opts.format, "format", exportFormats[0], "print as `FORMAT`: ndjson (one payload per line) or http (whole requests)")
 	complete(cmd, "format", exportFormats...)
 	return cmd
 }
@@ -269,27 +275,48 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 	filter.Oldest = true
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
-		left := 0
-		for entry, err := range j.List(ctx, filter) {
-			if err != nil {
-				return err
-			}
-			text := entry.HTTP()
-			if opts.format == exportFormats[0] {
-				if text = entry.PayloadLine(); text == nil {
-					left++
-					continue
-				}
-			}
-			if _, err := out.Write(text); err != nil {
-				return err
-			}
+		if opts.format == exportFormats[0] {
+			err = a.exportPayloads(out, j.Bodies(ctx, filter))
+		} else {
+			err = exportRequests(out, j.List(ctx, filter))
 		}
-		if left > 0 {
-			a.note("export: %s left out, whose body is no JSON: they are in --format http", plural(left, "delivery was", "deliveries were"))
+		if err != nil {
+			return err
 		}
 		return out.Flush()
 	})
+}
+
+func (a *app) exportPayloads(out io.Writer, bodies iter.Seq2[sql.RawBytes, error]) error {
+	left := 0
+	for body, err := range bodies {
+		if err != nil {
+			return err
+		}
+		line := delivery.PayloadLine(body)
+		if line == nil {
+			left++
+		}
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	if left > 0 {
+		a.note("export: %s left out because the body is not valid JSON: --format http includes them", plural(left, "delivery was", "deliveries were"))
+	}
+	return nil
+}
+
+func exportRequests(out io.Writer, entries iter.Seq2[journal.Entry, error]) error {
+	for entry, err := range entries {
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(entry.HTTP()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newDeliveriesPruneCommand(a *app) *cobra.Command {
@@ -297,21 +324,21 @@ func newDeliveriesPruneCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Delete old deliveries",
-		Long: `Delete old deliveries, in small steps beside a running listen, and make the file
-as small as what is left. --older-than deletes refused requests too.`,
+		Long: `Delete old deliveries and shrink the journal file. This works in small steps, so
+listen can keep running. --older-than deletes refused requests too.`,
 		Example: `  owoxhook deliveries prune --older-than 30d
   owoxhook deliveries prune --keep 1000`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			byAge, byCount := cmd.Flags().Changed("older-than"), cmd.Flags().Changed("keep")
 			if byAge == byCount {
-				return usagef("say what to delete: either --older-than, such as 30d, or --keep with the number of deliveries to keep")
+				return usagef("pass either --older-than, such as 30d, or --keep with the number of deliveries to keep")
 			}
 			return runDeliveriesPrune(cmd.Context(), a, opts, byAge)
 		},
 	}
 	opts.journalFlags.bind(cmd)
-	cmd.Flags().StringVar(&opts.olderThan, "older-than", "", "delete what was received longer ago than this, such as 30d or 12h, or before this `DATE`")
+	cmd.Flags().StringVar(&opts.olderThan, "older-than", "", "delete deliveries received longer ago than this, such as 30d or 12h, or before `DATE`")
 	cmd.Flags().IntVar(&opts.keep, "keep", 0, "delete all but the newest `N`")
 	return cmd
 }

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,77 +26,90 @@ type endpointFlags struct {
 	timeout  time.Duration
 	insecure bool
 	caCert   string
+
+	changed func(flag string) bool // on the command line; nil: the flags have no keys
 }
 
 func (f *endpointFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "set a header: `'NAME: VALUE'`")
-	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, the whole exchange")
+	f.changed = flags.Changed
+	flags.StringArrayVarP(&f.headers, keyHeader, "H", nil, "set a header: `'NAME: VALUE'`")
+	flags.DurationVar(&f.timeout, "timeout", owox.Timeout, "time limit of an attempt, up to the headers of the response")
 	f.bindTLS(cmd, "")
 }
 
 func (f *endpointFlags) bindTLS(cmd *cobra.Command, prefix string) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.insecure, prefix+"insecure", false, "accept any TLS certificate")
-	flags.StringVar(&f.caCert, prefix+"ca-cert", "", "trust the certificates in `FILE` (PEM) too")
+	flags.BoolVar(&f.insecure, prefix+keyInsecure, false, "accept any TLS certificate")
+	flags.StringVar(&f.caCert, prefix+keyCACert, "", "also trust the certificates in `FILE` (PEM)")
 }
 
-// options returns how to deliver, and the headers to set.
-func (f endpointFlags) options() (sender.Options, []owox.Header, error) {
+// options returns how to deliver to an endpoint, and the headers to set.
+func (f endpointFlags) options(ctx context.Context, a *app, to target) (sender.Options, []owox.Header, error) {
 	if f.timeout <= 0 {
 		return sender.Options{}, nil, usagef("--timeout %v: want more than 0", f.timeout)
+	}
+	f, err := f.meantFor(to, a)
+	if err != nil {
+		return sender.Options{}, nil, err
 	}
 	headers, err := parseHeaders(f.headers)
 	if err != nil {
 		return sender.Options{}, nil, err
 	}
-	pool, err := certPool(f.caCert)
+	pool, err := certPool(ctx, f.caCert)
 	return sender.Options{Timeout: f.timeout, Insecure: f.insecure, RootCAs: pool, Proxy: http.ProxyFromEnvironment}, headers, err
+}
+
+// target is an endpoint, who chose it, and the headers that are bound to it.
+type target struct {
+	url     *url.URL
+	from    source
+	headers []string
 }
 
 // resolveEndpoint turns what names an endpoint on the command line into its
 // URL: a URL, @name, or nothing where one is configured.
-func (a *app) resolveEndpoint(args []string) (*url.URL, error) {
-	word := a.config.url()
+func (a *app) resolveEndpoint(args []string) (target, error) {
+	word, from := a.config.url(), a.config.from[keyURL]
 	if len(args) > 0 {
-		word = args[0]
+		word, from = args[0], typed
 	}
 	if word == "" {
-		return nil, usagef("no endpoint: give a URL or @name, set %s: in %s, or try --local", keyURL, configFile)
+		return target{}, usagef("no endpoint: give a URL or @name, set %s: in %s, or try --local", keyURL, configFile)
 	}
 	if name, ok := strings.CutPrefix(word, "@"); ok {
-		configured, err := a.config.endpoint(name)
-		if err != nil {
-			return nil, err
-		}
-		word = configured
+		return a.config.endpoint(name)
 	}
 	endpoint, err := parseEndpoint(word)
 	if err != nil {
-		return nil, usageError{err}
+		return target{}, usageError{err}
 	}
-	return endpoint, nil
+	return target{url: endpoint, from: from}, nil
 }
 
 // parseEndpoint reads an http or https URL.
 func parseEndpoint(text string) (*url.URL, error) {
 	endpoint, err := url.Parse(text)
 	var parse *url.Error
+	shown := sender.Redact(text)
 	switch {
+	case err != nil && strings.Contains(text, "@"): // its words may quote a password
+		return nil, fmt.Errorf("malformed URL %q: want one like https://example.com/hook", shown)
 	case errors.As(err, &parse):
-		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", text, parse.Err)
+		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", shown, parse.Err)
 	case err != nil:
-		return nil, fmt.Errorf("malformed URL %q: %w", text, err)
+		return nil, fmt.Errorf("malformed URL %q: %w", shown, err)
 	case endpoint.Scheme == "" || endpoint.Opaque != "":
-		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", text)
+		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", shown)
 	case endpoint.Scheme != "http" && endpoint.Scheme != "https":
-		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", text, endpoint.Scheme)
+		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", shown, endpoint.Scheme)
 	case endpoint.Hostname() == "":
-		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", text)
+		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", shown)
 	}
 	if port := endpoint.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", text, port)
+			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", shown, port)
 		}
 	}
 	return endpoint, nil
@@ -102,13 +117,13 @@ func parseEndpoint(text string) (*url.URL, error) {
 
 // certPool returns the system's certificates and those of a PEM file; without
 // a file it returns nil, which stands for the system's alone.
-func certPool(file string) (*x509.CertPool, error) {
+func certPool(ctx context.Context, file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // nil is what crypto/tls takes for the default
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := readPEM(ctx, file)
 	if err != nil {
-		return nil, readError(err)
+		return nil, err
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -118,6 +133,46 @@ func certPool(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("no certificate in %s: want PEM text with BEGIN CERTIFICATE", file)
 	}
 	return pool, nil
+}
+
+// readPEM reads a file, or a named pipe as a shell makes for <(...). That
+// nobody writes into the pipe keeps nobody from interrupting.
+func readPEM(ctx context.Context, name string) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, readError(err)
+		}
+		if mode := info.Mode(); !mode.IsRegular() && mode&fs.ModeNamedPipe == 0 {
+			return nil, usagef("%s is neither a regular file nor a pipe: want PEM text", name)
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, readError(err)
+		}
+		defer file.Close() //nolint:errcheck // only read
+		return readSmall(file, name)
+	})
+}
+
+// await returns what work returns. Work that blocks is left behind when the
+// context ends.
+func await[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := work()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return *new(T), errInterrupted
+	}
 }
 
 // parseHeaders reads headers in the order of the command line.
@@ -148,6 +203,8 @@ func parseHeader(text string) (owox.Header, error) {
 		return owox.Header{}, usagef("malformed header %q: want 'Name: value'", text)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		return owox.Header{}, usagef("malformed header %q: the value has control characters", text)
+	case strings.EqualFold(name, "Host") && (value == "" || strings.ContainsAny(value, ` "#%,/<>?@\^`+"`{|}")):
+		return owox.Header{}, usagef("malformed header %q: want the name of a host, with a port if need be", text)
 	}
 	for _, made := range clientHeaders {
 		if strings.EqualFold(name, made) {

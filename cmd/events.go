@@ -3,7 +3,6 @@ package cmd
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -14,10 +13,10 @@ import (
 func newEventsCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "events [EVENT]",
-		Short: "Print the event types, or one with its fields",
+		Short: "Print the event types, or the fields of one",
 		Example: `  owoxhook events
 
-  # every field of a payload, and what is known of it
+  # every field of a payload, and what is known about it
   owoxhook events failed`,
 		Args:      atMost(1, "one event"),
 		ValidArgs: eventNames(),
@@ -49,7 +48,7 @@ func runEvents(a *app) error {
 			}
 			continue
 		}
-		if err := a.print(fmt.Sprintf("%s\n    %s\n", e.Type, e.Doc)); err != nil {
+		if err := a.printProse(fmt.Sprintf("%s\n    %s\n", e.Type, e.Doc)); err != nil {
 			return err
 		}
 	}
@@ -69,16 +68,14 @@ func runEvent(a *app, word string) error {
 		return printFields(a, event)
 	}
 	e, _ := owox.Lookup(event)
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s\n%s\n\n", e.Type, e.Doc)
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	for _, f := range owox.FieldsOf(event) {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Path, typeOf(f), f.Presence, strings.TrimSpace(f.Doc+" "+f.Seen)) // into memory
-	}
-	if err := table.Flush(); err != nil {
+	if err := a.printProse(fmt.Sprintf("%s\n%s\n\n", e.Type, e.Doc)); err != nil {
 		return err
 	}
-	return a.print(out.String())
+	table := report.NewTable(report.Keep, report.Keep, report.Keep, report.Fold)
+	for _, f := range owox.FieldsOf(event) {
+		table.Add(f.Path, typeOf(f), string(f.Presence), strings.TrimSpace(f.Doc+" "+f.Seen))
+	}
+	return a.printTable(table)
 }
 
 func typeOf(f owox.Field) string {

@@ -10,7 +10,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-// expectFlags say what deliveries listen must see to end well.
+// expectFlags choose the deliveries that listen must receive to succeed.
 type expectFlags struct {
 	count   int
 	events  []string
@@ -20,10 +20,10 @@ type expectFlags struct {
 
 func (e *expectFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVar(&e.count, "expect", 0, "end with 0 as soon as `N` valid deliveries have arrived, with 1 when an invalid one has")
-	flags.StringArrayVar(&e.events, "expect-event", nil, "expect at least one delivery of this `EVENT`")
-	flags.StringArrayVar(&e.matches, "match", nil, "count a delivery only when its payload has this value: `PATH=VALUE`")
-	flags.DurationVar(&e.timeout, "timeout", 0, "end with 1 when what is expected has not arrived by then")
+	flags.IntVar(&e.count, "expect", 0, "exit with 0 as soon as `N` valid deliveries have arrived, with 1 if an invalid one arrives")
+	flags.StringArrayVar(&e.events, "expect-event", nil, "expect at least one delivery of `EVENT`")
+	flags.StringArrayVar(&e.matches, "match", nil, "count only deliveries whose payload has this value: `PATH=VALUE`")
+	flags.DurationVar(&e.timeout, "timeout", 0, "exit with 1 if the expected deliveries have not arrived by then")
 	_ = flags.SetAnnotation("timeout", notConfigured, []string{"the key means the time limit of an attempt"}) // the flag was just added
 	completeLater(cmd, "expect-event", eventNames)
 	completeLater(cmd, "match", fieldPaths)
@@ -48,7 +48,7 @@ func (e expectFlags) deliveries(a *app, acceptAll bool) (expect.Deliveries, erro
 			return expected, usagef("--match %q: want PATH=VALUE", text)
 		}
 		if _, known := owox.Resolve(path); !known {
-			a.note("note: %s is not a member of the contract%s", path, didYouMean(path, fieldPaths()))
+			a.note("note: %s is not a documented member%s", path, didYouMean(path, fieldPaths()))
 		}
 		expected.Matches = append(expected.Matches, expect.Match{Path: path, Value: value})
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
@@ -21,15 +23,19 @@ type forwardFlags struct {
 	to       string
 	endpoint endpointFlags
 	invalid  bool
+	later    bool
+	yes      bool
 }
 
 func (f *forwardFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "forward-to", "", "deliver to the application at this `URL`, and answer as it does")
-	flags.StringArrayVar(&f.endpoint.headers, "forward-header", nil, "set a header of what is forwarded: `'NAME: VALUE'`")
+	flags.StringVar(&f.to, "forward-to", "", "forward deliveries to the application at `URL`, and answer as it does")
+	flags.StringArrayVar(&f.endpoint.headers, "forward-header", nil, "set a header of forwarded deliveries: `'NAME: VALUE'`")
 	f.endpoint.timeout = owox.Timeout
 	f.endpoint.bindTLS(cmd, "forward-")
 	flags.BoolVar(&f.invalid, "forward-invalid", false, "forward invalid deliveries too")
+	flags.BoolVar(&f.later, "answer-first", false, "answer as soon as a delivery is kept, then forward it")
+	bindYes(cmd, &f.yes)
 }
 
 // replayCommand returns the command that delivers a delivery again to where it
@@ -60,22 +66,25 @@ type forwarder struct {
 	sender  *sender.Sender
 	journal *journal.Journal // nil: nothing is kept
 
-	rehearsed bool // the answers are those of --respond
+	answered bool // by --respond or --answer-first: the application's answer does not count
 }
 
 // newForwarder returns nil where nothing is to be forwarded.
-func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) {
+func (a *app) newForwarder(ctx context.Context, flags forwardFlags, secure bool) (*forwarder, error) {
 	if flags.to == "" {
-		if flags.invalid || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
-			return nil, usagef("--forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: say where to")
+		if flags.invalid || flags.later || len(flags.endpoint.headers) > 0 || flags.endpoint.insecure || flags.endpoint.caCert != "" {
+			return nil, usagef("--answer-first, --forward-header, --forward-insecure, --forward-ca-cert and --forward-invalid go with --forward-to: pass it too")
 		}
 		return nil, nil //nolint:nilnil // nothing to forward is not an error
 	}
 	to, err := a.resolveEndpoint([]string{flags.to})
+	if err == nil {
+		err = a.allowReal(ctx, to, flags.yes)
+	}
 	if err != nil {
 		return nil, err
 	}
-	options, headers, err := flags.endpoint.options()
+	options, headers, err := flags.endpoint.options(ctx, a, to)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +92,13 @@ func (a *app) newForwarder(flags forwardFlags, secure bool) (*forwarder, error) 
 	if secure {
 		proto = "https"
 	}
-	return &forwarder{app: a, to: to, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
+	options.Relayed, options.BodyWait = true, forwardBodyWait
+	return &forwarder{app: a, to: to.url, headers: headers, invalid: flags.invalid, proto: proto, sender: sender.New(options)}, nil
 }
+
+// forwardBodyWait is how long the body of the application's answer is waited for:
+// it goes on to the sender, whose own time runs.
+const forwardBodyWait = time.Second
 
 func (f *forwarder) close() {
 	if f != nil {
@@ -92,8 +106,8 @@ func (f *forwarder) close() {
 	}
 }
 
-// forward delivers to the application and returns its answer: 502 when it
-// cannot be reached, 504 when it is too slow. The outcome is kept after it.
+// forward delivers to the application and returns its answer. The outcome is
+// kept after it.
 func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver.Answer, bool) {
 	if !d.Valid() && !f.invalid {
 		return receiver.Answer{}, false
@@ -112,16 +126,13 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		f.app.note("hint: %s", failure.Hint)
 	}
 	d.Forwarded = &attempt
-	answer := receiver.Answer{Status: attempt.Status, ContentType: owox.HeaderValue(attempt.Headers, owox.HeaderContentType), Body: attempt.Body}
-	switch {
-	case attempt.Failure != nil && attempt.Failure.Kind == delivery.TimedOut:
-		answer = ownAnswer(http.StatusGatewayTimeout, attempt)
-	case attempt.Status == 0 || attempt.Failure != nil && attempt.Failure.Kind == delivery.Reset:
-		answer = ownAnswer(http.StatusBadGateway, attempt)
+	answer := passOn(attempt)
+	if attempt.Cut {
+		f.app.note("listen: the application's answer to %s is cut off: it is longer than 64 KiB or did not end within %v; only its status goes back", report.Escape(d.ID), forwardBodyWait)
 	}
 	if f.journal != nil {
 		answered := answer.Status
-		if f.rehearsed {
+		if f.answered {
 			answered = d.Answered
 		}
 		if err := f.journal.KeepForward(d.Sequence, at, attempt, answered); err != nil {
@@ -145,6 +156,24 @@ func forwardedFor(d delivery.Delivery) string {
 
 const headerForwardedFor = "X-Forwarded-For"
 
-func ownAnswer(status int, a delivery.Attempt) receiver.Answer {
-	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte("the application did not take the delivery: " + a.Failure.Error + "\n")}
+// passOn returns the application's answer: 502 when it cannot be reached or its
+// status is not that of an answer, 504 when it is too slow. An answer that is cut
+// off keeps its status, which is all that counts for OWOX. What we say ourselves
+// tells a stranger nothing about the application.
+func passOn(a delivery.Attempt) receiver.Answer {
+	const notTaken = "the application did not take the delivery"
+	switch {
+	case a.Failure != nil && a.Failure.Kind == delivery.TimedOut:
+		return ownAnswer(http.StatusGatewayTimeout, notTaken)
+	case a.Status < 200 || a.Status > 999: // net/http writes no others as a final status
+		return ownAnswer(http.StatusBadGateway, notTaken)
+	case a.Cut:
+		return ownAnswer(a.Status, "the application's answer was cut off")
+	default:
+		return receiver.Answer{Status: a.Status, ContentType: owox.HeaderValue(a.Headers, owox.HeaderContentType), Body: a.Body}
+	}
+}
+
+func ownAnswer(status int, text string) receiver.Answer {
+	return receiver.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(text + "\n")}
 }

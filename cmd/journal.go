@@ -27,7 +27,7 @@ import (
 type journalFlags struct{ file string }
 
 func (f *journalFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.file, "journal", "", "`FILE` of the journal (default owoxhook/journal.db in your state directory)")
+	cmd.Flags().StringVar(&f.file, "journal", "", "journal `FILE` (default owoxhook/journal.db in your state directory)")
 }
 
 func (f journalFlags) journalPath() string {
@@ -55,14 +55,14 @@ func (f journalFlags) using(ctx context.Context, open func(context.Context, stri
 // journalError adds what to do.
 func journalError(err error) error {
 	for known, hint := range map[error]string{
-		journal.ErrMissing:  "owoxhook listen makes one; check --journal",
+		journal.ErrMissing:  "owoxhook listen creates one; check --journal",
 		journal.ErrCorrupt:  "move it away, or pass another --journal",
 		journal.ErrNewer:    "install that version, or pass another --journal",
-		journal.ErrOlder:    "start owoxhook listen once, which brings it up to date",
+		journal.ErrOlder:    "run owoxhook listen once to upgrade it",
 		journal.ErrBusy:     "try again when it is done",
-		journal.ErrReadOnly: "check who may write there, or pass another --journal",
+		journal.ErrReadOnly: "check its permissions, or pass another --journal",
 		journal.ErrNoAccess: "check the path, or pass another --journal",
-		journal.ErrFull:     "make room, or pass a --journal on another disk",
+		journal.ErrFull:     "free some space, or pass a --journal on another disk",
 	} {
 		if errors.Is(err, known) {
 			return fmt.Errorf("cannot %w: %s", err, hint)
@@ -82,11 +82,11 @@ type filterFlags struct {
 
 func (f *filterFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.event, "event", "", "deliveries of this `EVENT` only")
-	flags.BoolVar(&f.invalid, "invalid", false, "invalid deliveries only")
-	flags.BoolVar(&f.test, "test", false, "test events only")
-	flags.StringVar(&f.dataMart, "data-mart", "", "deliveries of the data mart with this `ID` or title only")
-	flags.StringVar(&f.since, "since", "", "deliveries received in this time, such as 2h or 7d, or since this `DATE` only")
+	flags.StringVar(&f.event, "event", "", "only deliveries of `EVENT`")
+	flags.BoolVar(&f.invalid, "invalid", false, "only invalid deliveries")
+	flags.BoolVar(&f.test, "test", false, "only test events")
+	flags.StringVar(&f.dataMart, "data-mart", "", "only deliveries of the data mart with this `ID` or title")
+	flags.StringVar(&f.since, "since", "", "only deliveries received within this time, such as 2h or 7d, or since `DATE`")
 	completeLater(cmd, "event", eventNames)
 }
 
@@ -152,7 +152,7 @@ func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, 
 	if number != word || isNumber(word) {
 		sequence, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || sequence < 1 || !isNumber(number) {
-			return journal.Entry{}, usagef("%q is not a number of a delivery", word)
+			return journal.Entry{}, usagef("%q is not a delivery number", word)
 		}
 		return only(ctx, j, word, journal.Filter{Sequence: sequence})
 	}
@@ -164,9 +164,9 @@ func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, 
 			return journal.Entry{}, err
 		case len(ids) > 0 && prefix != "" && ids[0] == prefix:
 		case len(prefix) < shortest:
-			return journal.Entry{}, usagef("%q is too short: give at least %d characters of an id, or the number of the delivery", word, shortest)
+			return journal.Entry{}, usagef("%q is too short: pass at least %d characters of an id, or the number of the delivery", word, shortest)
 		case len(ids) > 1:
-			return journal.Entry{}, usagef("%s is the beginning of several ids, such as %s and %s: give more of it", word, ids[0], ids[1])
+			return journal.Entry{}, usagef("%s matches several ids, such as %s and %s: pass more of it", word, ids[0], ids[1])
 		case len(ids) == 0:
 			continue
 		}
@@ -184,9 +184,9 @@ func only(ctx context.Context, j *journal.Journal, word string, filter journal.F
 
 func noDelivery(word string) error {
 	if isNumber(word) && len(word) >= shortest {
-		return usagef("no delivery %s in the journal: owoxhook deliveries list prints them; the beginning of an id is written id:%s", word, word)
+		return usagef("no delivery %s in the journal: see owoxhook deliveries list, or write id:%s for the start of an id", word, word)
 	}
-	return usagef("no delivery %s in the journal: owoxhook deliveries list prints them", word)
+	return usagef("no delivery %s in the journal: see owoxhook deliveries list", word)
 }
 
 func isNumber(word string) bool {

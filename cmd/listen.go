@@ -4,15 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -49,74 +49,77 @@ func newListenCommand(a *app) *cobra.Command {
 	opts := listenOptions{keepBytes: 1 << 30}
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND...]",
-		Short: "Receive deliveries, judge them, answer, and print them",
-		Long: `Receive deliveries, judge them against the documented contract, answer, and
-print a line for each with its findings below. Ctrl-C lets running requests end
-and then ends.
+		Short: "Receive, validate, answer and print deliveries",
+		Long: `Receive deliveries, validate them against the documented contract, answer, and
+print a line for each, followed by its findings. On Ctrl-C, listen finishes
+running requests and exits.
 
-With --expect, listen is an assertion: it ends as soon as what is expected has
-arrived. With a COMMAND, it starts that once it is ready to receive, with
-OWOXHOOK_URL and OWOXHOOK_ADDR in its environment, and ends when it ends: with
-its exit status where that is not 0, otherwise by expectations and findings.
+With --expect, listen is an assertion: it exits as soon as the expected
+deliveries have arrived. With a COMMAND, it runs the command once it is ready to
+receive, with OWOXHOOK_URL and OWOXHOOK_ADDR in its environment, and exits with
+it: with the exit status of the command if that is not 0, otherwise according to
+expectations and findings.
 
-A delivery is answered with 200 when it is valid, warnings included, and with
-422 and the findings as application/problem+json when it is not. OWOX refuses
-to deliver to private and loopback addresses: for real deliveries, point a
-public tunnel here.
+Valid deliveries, with or without warnings, are answered with 200, others with
+422 and their findings as application/problem+json. OWOX does not deliver to
+private and loopback addresses: for real deliveries, point a public tunnel here.
 
 Every delivery is kept in the journal before it is answered: see owoxhook
 deliveries and owoxhook replay.`,
-		Example: `  # look at what comes in, headers and bodies too
+		Example: `  # print deliveries with their headers and bodies
   owoxhook listen -v
 
-  # any free port, for scripts: the first line says which
+  # any free port, for scripts: the first line has the URL
   owoxhook listen --addr 127.0.0.1:0 -o json
 
-  # a test that something delivers: one failed run within a minute
+  # a test: one failed run must arrive within a minute
   owoxhook listen --expect 1 --expect-event failed --timeout 60s
 
-  # the same around a test suite, on a port of its own
+  # expect a delivery while a test suite runs, on any free port
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
 
   # look at deliveries in a browser as they arrive
   owoxhook listen --ui --open
 
-  # pass deliveries on to an application, and answer as it does
+  # forward deliveries to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
 
-  # rehearse an endpoint that is down twice
+  # a slow application: answer OWOX first, then forward
+  owoxhook listen --forward-to http://localhost:3000/hook --answer-first
+
+  # simulate an endpoint that fails twice
   owoxhook listen --respond 500,500,200
 
-  # behind a proxy, for OWOX alone
+  # behind a proxy, only from OWOX
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
-				return usagef("unexpected argument %q: a command to run goes behind --", args[0])
+				return usagef("unexpected argument %q: a command to run goes after --", args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 takes a free one")
-	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive at; others are answered with 404")
-	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain (PEM), for https")
+	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
+	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive on; others are answered with 404")
+	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain (PEM), to serve https")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the key of the certificate (PEM)")
-	flags.BoolVar(&opts.acceptAll, "accept-all", false, "answer 200 whatever the findings")
-	flags.StringArrayVar(&opts.allowIP, "allow-ip", nil, "accept deliveries from the network `CIDR` only; owox stands for "+owox.SourceAddress)
-	flags.StringArrayVar(&opts.trustProxy, "trust-proxy", nil, "believe X-Forwarded-For from the network `CIDR`")
+	flags.BoolVar(&opts.acceptAll, "accept-all", false, "answer 200 even if a delivery is invalid")
+	flags.StringArrayVar(&opts.allowIP, "allow-ip", nil, "accept deliveries only from the network `CIDR`; owox stands for "+owox.SourceAddress)
+	flags.StringArrayVar(&opts.trustProxy, "trust-proxy", nil, "trust X-Forwarded-For from the network `CIDR`")
 	flags.StringSliceVar(&opts.respond, "respond", nil, "answer deliveries with these `STATUSES` in turn, such as 500,500,200")
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
-	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time; answer 503 on more, after which OWOX tries again")
+	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time and answer 503 on more, which OWOX retries")
 	opts.judgeFlags.bind(cmd)
 	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
 	opts.forwardFlags.bind(cmd)
-	flags.BoolVar(&opts.noJournal, "no-journal", false, "keep nothing")
+	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
-	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 is no bound")
-	flags.BoolVar(&opts.ui, "ui", false, "serve a page to look at deliveries, live")
+	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
+	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
 	opts.page.bind(cmd)
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
@@ -128,7 +131,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if err != nil {
 		return err
 	}
-	certificate, err := opts.certificate()
+	certificate, err := opts.certificate(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,12 +149,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
 	if opts.page.open && !opts.ui {
-		return usagef("--open opens the page of --ui: pass that too")
+		return usagef("--open opens the page of --ui: pass --ui too")
 	}
 	if opts.noJournal && opts.ui {
-		return usagef("--ui shows what the journal has: leave out --no-journal")
+		return usagef("--ui shows what is in the journal: leave out --no-journal")
 	}
-	forward, err := a.newForwarder(opts.forwardFlags, certificate != nil)
+	forward, err := a.newForwarder(ctx, opts.forwardFlags, certificate != nil)
 	if err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if len(command) == 0 { // its output must not overtake ours
 		a.buffer()
 	}
-	tuneMemory()
+	limitMemory()
 	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
@@ -172,7 +175,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		defer l.closeJournal()
 		options.Received, options.Now = l.received, a.now
 		if forward != nil {
-			forward.journal, forward.rehearsed, options.Forward = l.journal, len(opts.respond) > 0, forward.forward
+			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward
 		}
 		handler := receiver.New(options)
 		if err := l.openPage(ctx, listener, certificate, handler); err != nil {
@@ -184,18 +187,18 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	})
 }
 
-// tuneMemory lets garbage pile up: what a receiver keeps is small, and by
-// default it would be looked through a hundred times a second under load.
-// Whoever has set GOGC or GOMEMLIMIT is obeyed.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(800)
-		debug.SetMemoryLimit(80 << 20)
-	}
+// limitMemory has the collector work harder before the machine, or its
+// container, runs out of memory. GOMEMLIMIT is obeyed.
+func limitMemory() {
+	_, _ = memlimit.Set( // where nothing is known of the machine there is no limit
+		memlimit.WithRatio(memoryShare), memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)),
+		memlimit.WithLogger(slog.New(slog.DiscardHandler)))
 }
 
+const memoryShare = 0.8 // of what there is
+
 func (o listenOptions) receiverOptions() (receiver.Options, error) {
-	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay}
+	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay, AnswerFirst: o.later}
 	if !strings.HasPrefix(o.path, "/") {
 		return options, usagef("--path %q: want a path that starts with /", o.path)
 	}
@@ -243,19 +246,22 @@ func parsePrefixes(flag string, words []string) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-func (o listenOptions) certificate() (*tls.Config, error) {
+func (o listenOptions) certificate(ctx context.Context) (*tls.Config, error) {
 	if o.tlsCert == "" && o.tlsKey == "" {
 		return nil, nil //nolint:nilnil // no TLS is not an error
 	}
 	if o.tlsCert == "" || o.tlsKey == "" {
 		return nil, usagef("--tls-cert and --tls-key go together: give both")
 	}
-	for _, file := range []string{o.tlsCert, o.tlsKey} {
-		if _, err := os.ReadFile(file); err != nil {
-			return nil, readError(err)
-		}
+	chain, err := readPEM(ctx, o.tlsCert)
+	if err != nil {
+		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+	key, err := readPEM(ctx, o.tlsKey)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return nil, errors.New("cannot use " + o.tlsCert + " with " + o.tlsKey + ": " + err.Error() + ": want a PEM certificate chain and its key")
 	}
@@ -274,9 +280,9 @@ func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	case errors.Is(err, errAddrInUse):
 		return nil, errors.New("address " + addr + " is in use: stop the other program or pass --addr")
 	case errors.Is(err, errNotPermitted):
-		return nil, errors.New("address " + addr + " is not permitted: take a port above 1023 or ask for the right to it")
+		return nil, errors.New("no permission to listen on " + addr + ": pass --addr with a port above 1023")
 	case errors.Is(err, errAddrNotHere):
-		return nil, errors.New("address " + addr + " is not one of this machine: pass another --addr")
+		return nil, errors.New("address " + addr + " does not belong to this machine: pass another --addr")
 	case errors.As(err, &wrong), strings.Contains(err.Error(), "unknown port"):
 		return nil, usagef("--addr %q: %w: want host:port, such as 127.0.0.1:8787", addr, err)
 	default:

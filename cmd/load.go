@@ -17,7 +17,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-// loadFlags make a lot of deliveries out of a payload.
+// loadFlags send a payload many times.
 type loadFlags struct {
 	count       int
 	concurrency int
@@ -28,20 +28,20 @@ type loadFlags struct {
 
 var (
 	loadFlagNames = []string{"count", "concurrency", "rate", "duration", "report"}
-	notInLoads    = []string{"local", "dry-run", "verbose", "attempts", "follow-redirects", "fresh"}
+	notInLoads    = []string{"local", "dry-run", "verbose", "attempts", "retry-all", "follow-redirects", "fresh"}
 )
 
 func (l *loadFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVarP(&l.count, "count", "n", 0, "make `N` deliveries, each with an id and a timestamp of its own")
-	flags.IntVarP(&l.concurrency, "concurrency", "c", 5, "make `N` deliveries at a time, over at most as many connections; OWOX makes 5")
-	flags.Float64Var(&l.rate, "rate", 0, "make `N` deliveries a second, evenly spaced; 0 is as many as can be")
-	flags.DurationVar(&l.duration, "duration", 0, "make deliveries for this long")
-	flags.StringVar(&l.report, "report", "", "write how a load went to `FILE`, as an HTML page with charts")
+	flags.IntVarP(&l.count, "count", "n", 0, "send `N` deliveries, each with its own id and timestamp")
+	flags.IntVarP(&l.concurrency, "concurrency", "c", 5, "send `N` deliveries at a time, over at most as many connections; OWOX sends 5")
+	flags.Float64Var(&l.rate, "rate", 0, "send `N` deliveries per second, evenly spaced; 0 means as fast as possible")
+	flags.DurationVar(&l.duration, "duration", 0, "send deliveries for this long")
+	flags.StringVar(&l.report, "report", "", "write the results of a load test to `FILE`, as an HTML page with charts")
 }
 
-// isLoad reports whether the flags ask for more than single deliveries, and
-// refuses what makes no sense with that.
+// isLoad reports whether the flags ask for a load test, and refuses flags that do
+// not go with one.
 func (o sendOptions) isLoad(cmd *cobra.Command) (bool, error) {
 	flags, asked := cmd.Flags(), false
 	for _, name := range loadFlagNames {
@@ -57,7 +57,7 @@ func (o sendOptions) isLoad(cmd *cobra.Command) (bool, error) {
 	}
 	for _, e := range o.edits {
 		if e.Path == owox.PathID || e.Path == owox.PathTimestamp {
-			return true, usagef("--set %s: every delivery of a load has its own", e.Path)
+			return true, usagef("--set %s: every delivery of a load test has its own", e.Path)
 		}
 	}
 	switch {
@@ -70,17 +70,16 @@ func (o sendOptions) isLoad(cmd *cobra.Command) (bool, error) {
 	case o.rate < 0 || o.rate > 1e6:
 		return true, usagef("--rate %v: want a number from 0 to 1000000", o.rate)
 	case o.count == 0 && o.duration == 0:
-		return true, usagef("nothing says when it is enough: pass --count or --duration")
+		return true, usagef("no end given for the load test: pass --count or --duration")
 	default:
 		return true, nil
 	}
 }
 
-// load makes the deliveries of a load and says how they went, also when it was
-// interrupted.
+// load runs a load test and reports the results, even if it was interrupted.
 func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: j.url}); err != nil || proxy != nil {
-		return usagef("a load would measure the proxy of HTTP_PROXY or HTTPS_PROXY: unset it, or name %s in NO_PROXY", j.url.Hostname())
+		return usagef("the load test would measure the proxy in HTTP_PROXY or HTTPS_PROXY: unset it, or add %s to NO_PROXY", j.url.Hostname())
 	}
 	var page *os.File
 	if j.opts.report != "" { // before there is anything to lose
@@ -99,7 +98,7 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 	if err != nil {
 		return usageError{err}
 	}
-	load := report.Load{LoadResult: result, URL: j.url.Redacted(), Connections: j.opts.concurrency, Rate: j.opts.rate}
+	load := report.Load{LoadResult: result, URL: sender.Redact(j.url.String()), Connections: j.opts.concurrency, Rate: j.opts.rate}
 	err = j.reporter.Report(load)
 	if page != nil {
 		err = errors.Join(err, report.WriteHTML(page, load), page.Close())
@@ -119,8 +118,8 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 	}
 }
 
-// loadProgress shows on a terminal how far a load is, how fast it is, and how
-// many deliveries failed.
+// loadProgress shows the progress, rate and failures of a load test on a
+// terminal.
 func (j *sendJob) loadProgress() (shown func(sender.Progress), end func()) {
 	if !isTerminal(j.err) {
 		return nil, func() {}

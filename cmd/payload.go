@@ -21,8 +21,8 @@ type payloadFlags struct {
 func (p *payloadFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&p.event, "event", eventNames()[0], "event type: "+strings.Join(eventNames(), ", ")+", or a full `NAME`")
-	flags.BoolVar(&p.test, "test", false, "make exactly what the Test button sends")
-	flags.Var(&editFlag{edits: &p.edits}, "set", "set a member: "+owox.PathRunID+"=r1; a value that is not JSON is a string")
+	flags.BoolVar(&p.test, "test", false, "use the event that the Test button sends")
+	flags.Var(&editFlag{edits: &p.edits}, "set", "set a member, such as "+owox.PathRunID+"=r1; a value that is not valid JSON is a string")
 	flags.Var(&editFlag{edits: &p.edits, unset: true}, "unset", "remove a member")
 	completeLater(cmd, "event", eventNames)
 	completeLater(cmd, "set", fieldPaths)
@@ -67,7 +67,7 @@ func (a *app) applyEdits(payload []byte, edits []payloads.Edit) ([]byte, error) 
 			return nil, usageError{err}
 		}
 		if !e.Known() && !e.Unset {
-			a.note("note: %s is not a member of the contract: set all the same%s", e.Path, didYouMean(e.Path, fieldPaths()))
+			a.note("note: %s is not a documented member, setting it anyway%s", e.Path, didYouMean(e.Path, fieldPaths()))
 		}
 	}
 	return payload, nil

@@ -138,7 +138,7 @@ func writeError(err error) error {
 	if !errors.As(err, &path) {
 		return fmt.Errorf("cannot write: %w", err)
 	}
-	return fmt.Errorf("cannot write %s: %w: check the path and who may write there", path.Path, path.Err)
+	return fmt.Errorf("cannot write %s: %w: check the path and its permissions", path.Path, path.Err)
 }
 
 // readError words an error of the file system.
@@ -149,7 +149,7 @@ func readError(err error) error {
 	}
 	hint := "check the path"
 	if errors.Is(err, fs.ErrPermission) {
-		hint = "check who may read it"
+		hint = "check its permissions"
 	}
 	return fmt.Errorf("cannot read %s: %w: %s", path.Path, path.Err, hint)
 }

@@ -32,25 +32,26 @@ type replayOptions struct {
 	fresh       bool
 	edit        bool
 	dryRun      bool
+	yes         bool
 }
 
 func newReplayCommand(a *app) *cobra.Command {
 	opts := replayOptions{}
 	cmd := &cobra.Command{
 		Use:   "replay [ID...]",
-		Short: "Deliver journal entries again",
-		Long: `Deliver journal entries again, in the order of their arrival: the same bytes,
-the same id and headers, and the query strings of both URLs.
+		Short: "Send deliveries from the journal again",
+		Long: `Send deliveries from the journal again, in the order they arrived: with the same
+bytes, id and headers, and the query strings of both URLs.
 
-Deliveries are named by their number in the journal, by at least four characters
-of the beginning of their id or by the word latest, or chosen by flags.`,
-		Example: `  # the newest one, to the application on this machine
+Name deliveries by their number in the journal, by at least the first four
+characters of their id or by the word latest, or choose them with flags.`,
+		Example: `  # the newest delivery, to an application on this machine
   owoxhook replay latest --to http://localhost:3000/hook
 
-  # what the application has not taken yet
+  # all that the application has not accepted yet
   owoxhook replay --unanswered --to http://localhost:3000/hook
 
-  # what that would be
+  # list what would be sent
   owoxhook replay --since 2h --invalid --dry-run`,
 		ValidArgsFunction: completeDeliveries(&opts.journalFlags),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,12 +66,13 @@ of the beginning of their id or by the word latest, or chosen by flags.`,
 	opts.endpointFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&opts.unanswered, "unanswered", false, "deliveries that were never forwarded or replayed with success only")
-	flags.StringVar(&opts.to, "to", "", "deliver to this `URL` or @name (default: the configured url)")
-	flags.IntVarP(&opts.concurrency, "concurrency", "c", 1, "make `N` deliveries at a time")
+	flags.BoolVar(&opts.unanswered, "unanswered", false, "only deliveries that were never forwarded or replayed successfully")
+	flags.StringVar(&opts.to, "to", "", "send to `URL` or @name (default: the configured url)")
+	flags.IntVarP(&opts.concurrency, "concurrency", "c", 1, "send `N` deliveries at a time")
 	flags.BoolVar(&opts.fresh, "fresh", false, "give payloads a new id and timestamp")
 	flags.BoolVar(&opts.edit, "edit", false, "open each payload in $EDITOR first")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "list what would be delivered, deliver nothing")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "list what would be sent without sending it")
+	bindYes(cmd, &opts.yes)
 	return cmd
 }
 
@@ -79,13 +81,13 @@ func (o replayOptions) check(cmd *cobra.Command, args []string) error {
 	chosen := slices.ContainsFunc([]string{"event", "invalid", "test", "data-mart", "since", "unanswered"}, cmd.Flags().Changed)
 	switch {
 	case len(args) > 0 && chosen:
-		return usagef("deliveries are named by id or chosen by flags, not both: leave out %s", strings.Join(args, " "))
+		return usagef("name deliveries or choose them with flags, not both: leave out %s", strings.Join(args, " "))
 	case len(args) == 0 && !chosen:
 		return usagef("nothing to replay: name deliveries, such as %s, or choose some, such as with --since 2h", latest)
 	case o.concurrency < 1:
 		return usagef("--concurrency %d: want 1 or more", o.concurrency)
 	case o.edit && o.concurrency > 1:
-		return usagef("--edit opens one payload after the other: leave out --concurrency")
+		return usagef("--edit opens one payload at a time: leave out --concurrency")
 	default:
 		return nil
 	}
@@ -144,7 +146,7 @@ func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal
 			}
 		}
 	}
-	count, err := a.listEntries(entries, listLine)
+	count, err := a.listEntries(entries, deliveryList)
 	if err == nil {
 		a.note("%s would be delivered", plural(count, "delivery", "deliveries"))
 	}
@@ -157,17 +159,21 @@ func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal
 		args = []string{opts.to}
 	}
 	to, err := a.resolveEndpoint(args)
+	if err == nil {
+		err = a.allowReal(ctx, to, opts.yes)
+	}
 	if err != nil {
 		return err
 	}
-	options, headers, err := opts.options()
+	options, headers, err := opts.options(ctx, a, to)
 	if err != nil {
 		return err
 	}
+	options.Relayed = true
 	s := sender.New(options)
 	defer s.Close()
 	return a.reporting(report.Options{Command: "replay"}, func(reporter report.Reporter) error {
-		r := replay{app: a, opts: opts, journal: j, to: to, headers: headers, sender: s, reporter: reporter}
+		r := replay{app: a, opts: opts, journal: j, to: to.url, headers: headers, sender: s, reporter: reporter}
 		return r.run(ctx, chosen)
 	})
 }
@@ -220,7 +226,7 @@ func (r *replay) deliver(ctx context.Context, sequence int64) error {
 	}
 	if entry.Cut {
 		r.failed.Add(1)
-		r.note("replay: delivery %d is not sent: the journal has only the beginning of its body", entry.Sequence)
+		r.note("replay: skipping delivery %d: the journal has only the start of its body", entry.Sequence)
 		return nil
 	}
 	request, err := r.request(ctx, entry.Delivery)
@@ -275,13 +281,13 @@ func editPayload(ctx context.Context, a *app, payload []byte) ([]byte, error) {
 		editor = strings.Fields(os.Getenv("EDITOR"))
 	}
 	if len(editor) == 0 {
-		return nil, usagef("--edit needs an editor: set EDITOR to the name of one")
+		return nil, usagef("--edit needs an editor: set EDITOR to its name")
 	}
 	file, err := os.CreateTemp("", "owoxhook-*.json")
 	if err != nil {
 		return nil, writeError(err)
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // the system's business then
+	defer os.Remove(file.Name()) //nolint:errcheck // the system cleans up then
 	shown := []byte(owox.Indent(payload))
 	if _, err := file.Write(shown); err != nil {
 		return nil, writeError(err)
@@ -303,7 +309,7 @@ func editPayload(ctx context.Context, a *app, payload []byte) ([]byte, error) {
 	}
 	compact := jsontext.Value(bytes.Clone(edited))
 	if err := compact.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)); err != nil {
-		return edited, nil // what is no JSON is sent as it was saved
+		return edited, nil // what is not valid JSON is sent as saved
 	}
 	return compact, nil
 }

@@ -49,17 +49,17 @@ func quick(args []string) string {
 func (a *app) root(only string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "owoxhook",
-		Short: "Send, receive and judge OWOX Data Marts webhooks",
-		Long: `owoxhook is the command-line companion of OWOX Data Marts webhooks. It sends
-the deliveries that OWOX would send, receives and judges the ones that arrive,
-and turns both into checks that a script can rely on.`,
-		Example: `  # both sides of a delivery, without any endpoint
+		Short: "Send, receive and validate OWOX Data Marts webhooks",
+		Long: `owoxhook is the command-line companion to OWOX Data Marts webhooks. It sends
+the deliveries that OWOX would send, receives and validates the ones that
+arrive, and turns both into checks that a script can rely on.`,
+		Example: `  # both sides of a delivery, without an endpoint
   owoxhook send --test --local
 
   # receive deliveries and see what is wrong with them
   owoxhook listen
 
-  # judge payloads that were kept in files
+  # validate payloads in files
   owoxhook validate testdata/`,
 		Args:              unknownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -75,8 +75,8 @@ and turns both into checks that a script can rely on.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCommand())
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "`FORMAT` of results: "+strings.Join(report.Formats(), ", "))
-	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "`WHEN` to use colour: auto, always or never")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "output `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "use colour `WHEN`: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)
 	a.addCommands(root, only)
@@ -109,7 +109,7 @@ func completeLater(cmd *cobra.Command, flag string, words func() []string) {
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "Explain a command",
+		Short: "Show help for a command",
 		Example: `  owoxhook help
   owoxhook help send`,
 		Args:              atMost(1, "one command"),

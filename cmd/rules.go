@@ -3,20 +3,20 @@ package cmd
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
 func newRulesCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rules [RULE]",
-		Short: "Print the rules, or one with what the documentation says and how to fix it",
+		Short: "Print the validation rules, or explain one",
 		Example: `  owoxhook rules
 
-  # why, and what to do
+  # what the documentation says, and how to fix the finding
   owoxhook rules status-matches-event`,
 		Args:      atMost(1, "one rule"),
 		ValidArgs: ruleIDs(),
@@ -45,7 +45,7 @@ func ruleHint(id string) string {
 	if hint := didYouMean(id, ruleIDs()); hint != "" {
 		return hint
 	}
-	return ": owoxhook rules lists them"
+	return ": see owoxhook rules"
 }
 
 type ruleJSON struct {
@@ -62,8 +62,7 @@ func runRules(a *app, rules []validate.Rule) error {
 	if err != nil {
 		return err
 	}
-	var out strings.Builder
-	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	table := report.NewTable(report.Keep, report.Keep, report.Fold)
 	for _, r := range rules {
 		if asJSON {
 			if err := a.printLine(ruleJSON{"rule", r.ID, r.Severity, r.Title, r.Says, r.Fix}); err != nil {
@@ -71,19 +70,16 @@ func runRules(a *app, rules []validate.Rule) error {
 			}
 			continue
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title) // into memory
+		table.Add(r.ID, r.Severity.String(), r.Title)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return a.print(out.String())
+	return a.printTable(table)
 }
 
 func runRule(a *app, r validate.Rule) error {
 	if asJSON, err := a.wantsJSON(); asJSON || err != nil {
 		return runRules(a, []validate.Rule{r})
 	}
-	return a.print(fmt.Sprintf("%s (%s)\n    %s\n\nWhat the documentation says\n    %s\n\nWhat to do\n    %s\n\nTo change it\n    --rule %s=off, or %s\n",
+	return a.printProse(fmt.Sprintf("%s (%s)\n    %s\n\nWhat the documentation says\n    %s\n\nWhat to do\n    %s\n\nTo change it\n    --rule %s=off, or %s\n",
 		r.ID, r.Severity, r.Title, r.Says, r.Fix, r.ID, strings.Join(others(r.Severity), ", ")))
 }
 

@@ -9,11 +9,11 @@ import (
 func newSchemaCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [EVENT]",
-		Short: "Print the JSON Schema 2020-12 of the payload",
-		Example: `  # of any event
+		Short: "Print the JSON Schema (2020-12) of the payload",
+		Example: `  # for any event type
   owoxhook schema > payload.schema.json
 
-  # of one event
+  # for one event type
   owoxhook schema successful`,
 		Args:      atMost(1, "one event"),
 		ValidArgs: eventNames(),

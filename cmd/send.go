@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/payloads"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -24,48 +23,59 @@ type sendOptions struct {
 	local           bool
 	omitHeaders     []string
 	attempts        int
+	retryAll        bool
 	followRedirects bool
 	dryRun          bool
 	noValidate      bool
 	verbose         bool
-	isMany          bool // a load
+	yes             bool
+	isMany          bool // send load
 }
 
 func newSendCommand(a *app) *cobra.Command {
 	opts := sendOptions{}
 	cmd := &cobra.Command{
 		Use:   "send [URL]",
-		Short: "Deliver a sample or a real payload and print what came back",
-		Long: `Deliver a sample or a real payload as OWOX would, and print what came back.
+		Short: "Send a sample or a real payload and print the response",
+		Long: `Send a sample or a real payload as OWOX would, and print the response.
 
-URL is an http or https URL, @name for one of the endpoints in the
-configuration, or left out where url is configured. In the command that
-owoxhook listen runs, the default is that listener. A delivery is a success
-when the endpoint answers with a 2xx status within 10 seconds.
+URL is an http or https URL, or @name for an endpoint from the configuration; it
+can be omitted if url is configured. In a command that owoxhook listen runs, the
+default is that listener. A delivery succeeds when the headers of a 2xx response
+arrive within 10 seconds, whatever happens to the body.
 
-With --count or --duration it makes a load: each delivery has its own id and
-timestamp and is tried once, and a summary says how they went. With --rate, the
+With --attempts 3, retry what OWOX retries: no response in time, 408 Request
+Timeout, 429 and any 5xx. Any other failure loses the event at the first attempt.
+With --retry-all, retry after every failure, and report for each failed attempt
+whether OWOX would have retried.
+
+With --count or --duration, send load: each delivery has its own id and
+timestamp and is tried once, and a summary shows the results. With --rate, the
 time of a delivery that had to wait for others counts from when it was due, so
-that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
-		Example: `  # what the Test button does
+that an endpoint that stalls cannot hide. Ctrl-C prints the summary so far and
+exits.`,
+		Example: `  # what the Test button sends
   owoxhook send --test https://example.com/hook
 
-  # both sides of a delivery, without any endpoint
+  # both sides of a delivery, without an endpoint
   owoxhook send --test --local
 
-  # a payload from a file, tried again as OWOX does
+  # a payload from a file, with the retries of OWOX
   owoxhook send --file payload.json --attempts 3 https://example.com/hook
 
-  # can the endpoint take the runs of a grouping window at once?
+  # can the endpoint take all runs of a grouping window at once?
   owoxhook send -n 10000 -c 64 --event failed,successful --report load.html https://example.com/hook
 
-  # what would go out, byte for byte
+  # print the exact request without sending it
   owoxhook send --event successful --dry-run https://example.com/hook`,
 		Args: atMost(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if opts.isMany, err = opts.isLoad(cmd); err != nil {
 				return err
+			}
+			if opts.retryAll && !cmd.Flags().Changed("attempts") {
+				opts.attempts = len(owox.RetryDelays()) + 1
 			}
 			if err := opts.check(cmd, args); err != nil {
 				return err
@@ -78,16 +88,18 @@ that an endpoint that stalls cannot hide. Ctrl-C ends with the summary so far.`,
 	opts.endpointFlags.bind(cmd)
 	a.bindReport(cmd)
 	flags := cmd.Flags()
-	flags.Lookup("event").Usage = "event types to deliver: " + strings.Join(eventNames(), ", ") + ", full `NAMES`, with commas between them"
-	flags.StringVarP(&opts.file, "file", "f", "", "deliver the payload in `FILE`, or its payloads, one a line; - reads standard input")
-	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give the payload a new id and timestamp")
-	flags.BoolVar(&opts.local, "local", false, "deliver to a receiver of its own on a free loopback port, and print both sides")
+	flags.Lookup("event").Usage = "event types to send: " + strings.Join(eventNames(), ", ") + ", or full `NAMES`, separated by commas"
+	flags.StringVarP(&opts.file, "file", "f", "", "send the payload in `FILE`, or one payload per line; - reads standard input")
+	flags.BoolVar(&opts.fresh, "fresh", false, "with --file: give each payload a new id and timestamp")
+	flags.BoolVar(&opts.local, "local", false, "send to a temporary receiver on a free loopback port, and print both sides")
 	flags.StringArrayVar(&opts.omitHeaders, "omit-header", nil, "leave out the header `NAME`")
-	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart; OWOX tries real events 3 times")
+	flags.IntVar(&opts.attempts, "attempts", 1, "try at most `N` times, 1s and 3s apart, if OWOX would retry; OWOX tries 3 times")
+	flags.BoolVar(&opts.retryAll, "retry-all", false, "retry after every failure, 3 attempts in all unless --attempts is set")
 	flags.BoolVar(&opts.followRedirects, "follow-redirects", false, "follow up to 5 redirects with the same POST")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request, send nothing")
-	flags.BoolVar(&opts.noValidate, "no-validate", false, "send an invalid payload all the same")
-	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the answer")
+	flags.BoolVar(&opts.dryRun, "dry-run", false, "print the request without sending it")
+	flags.BoolVar(&opts.noValidate, "no-validate", false, "send the payload even if it is invalid")
+	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print timings, headers and body of the response")
+	bindYes(cmd, &opts.yes)
 	return cmd
 }
 
@@ -96,33 +108,39 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 	flags := cmd.Flags()
 	switch {
 	case o.local && len(args) > 0:
-		return usagef("--local has an endpoint of its own: leave out %s or --local", args[0])
+		return usagef("--local starts its own endpoint: leave out %s or --local", args[0])
 	case o.local && o.dryRun:
 		return usagef("--dry-run sends nothing, so --local has nothing to receive: choose one")
 	case o.file != "" && (flags.Changed("event") || o.test):
-		return usagef("--file brings its own event: leave out --event and --test")
+		return usagef("the event comes from --file: leave out --event and --test")
 	case o.fresh && o.file == "":
-		return usagef("--fresh renews the payload of --file: every sample is fresh")
+		return usagef("--fresh goes with --file: samples are always fresh")
 	case o.attempts < 1:
 		return usagef("--attempts %d: want 1 or more", o.attempts)
+	case o.retryAll && o.attempts == 1:
+		return usagef("--retry-all with --attempts 1 retries nothing: pass 2 or more")
 	default:
 		return nil
 	}
 }
 
 func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error {
-	options, headers, err := opts.options()
+	to, err := a.sendTo(ctx, opts, args)
 	if err != nil {
 		return err
 	}
-	options.Attempts, options.FollowRedirects = opts.attempts, opts.followRedirects
+	options, headers, err := opts.options(ctx, a, to)
+	if err != nil {
+		return err
+	}
+	options.Attempts, options.RetryAll, options.FollowRedirects = opts.attempts, opts.retryAll, opts.followRedirects
 	validator, err := validate.New(validate.Config{})
 	if err != nil {
 		return err
 	}
 	return a.reporting(report.Options{Command: "send", Verbose: opts.verbose}, func(reporter report.Reporter) error {
-		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator}
-		requests, err := job.prepare(ctx, args)
+		job := sendJob{app: a, opts: opts, headers: headers, reporter: reporter, validator: validator, url: to.url}
+		requests, err := job.prepare(ctx)
 		if err != nil {
 			return err
 		}
@@ -142,10 +160,9 @@ func runSend(ctx context.Context, a *app, opts sendOptions, args []string) error
 }
 
 // prepare makes all requests before the first one is sent.
-func (j *sendJob) prepare(ctx context.Context, args []string) ([]sender.Request, error) {
-	var err error
-	if j.url, err = j.endpoint(args); err != nil {
-		return nil, err
+func (j *sendJob) prepare(ctx context.Context) ([]sender.Request, error) {
+	if j.url.User != nil {
+		j.note("note: OWOX cannot deliver to this URL: its client refuses URLs with a user name or password")
 	}
 	bodies, err := j.bodies(ctx)
 	if err != nil {
@@ -165,18 +182,24 @@ type sendJob struct {
 	sender    *sender.Sender
 }
 
-func (j *sendJob) endpoint(args []string) (*url.URL, error) {
-	if j.opts.local {
-		return parseEndpoint(localURL) // until the receiver has a port
+// sendTo returns where to send to. Payloads from files are real: they go to an
+// endpoint chosen by the working directory's file only if the user allows it.
+func (a *app) sendTo(ctx context.Context, opts sendOptions, args []string) (target, error) {
+	if opts.local { // until the receiver has a port; what it gets, stays here
+		at, err := parseEndpoint(localURL)
+		return target{url: at, from: a.config.from[keyHeader]}, err
 	}
-	if outer := j.config.outer; len(args) == 0 && outer != "" {
+	if outer := a.config.outer; len(args) == 0 && outer != "" {
 		args = []string{outer}
 	}
-	return j.resolveEndpoint(args)
+	to, err := a.resolveEndpoint(args)
+	if err != nil || opts.file == "" || opts.dryRun {
+		return to, err
+	}
+	return to, a.allowReal(ctx, to, opts.yes)
 }
 
-// bodies returns what is to be delivered, and refuses it whole when a part
-// of it is invalid.
+// bodies returns the payloads to send, or an error if any of them is invalid.
 func (j *sendJob) bodies(ctx context.Context) ([][]byte, error) {
 	if j.opts.file != "" {
 		return j.fileBodies(ctx)
@@ -221,7 +244,7 @@ func (j *sendJob) judge(name string, p payloads.Payload) error {
 			return err
 		}
 	}
-	return judgedf("the payload is invalid and was not sent: mend it, or pass --no-validate")
+	return judgedf("the payload is invalid and was not sent: fix it, or pass --no-validate")
 }
 
 func (j *sendJob) requests(bodies [][]byte) ([]sender.Request, error) {
@@ -230,6 +253,7 @@ func (j *sendJob) requests(bodies [][]byte) ([]sender.Request, error) {
 		request := sender.NewRequest(j.url, body)
 		for _, h := range j.headers {
 			request = request.WithoutHeader(h.Name)
+			request.Private = append(request.Private, h.Name)
 		}
 		request.Headers = append(request.Headers, j.headers...)
 		for _, name := range j.opts.omitHeaders {
@@ -254,51 +278,4 @@ func (j *sendJob) print(requests []sender.Request) error {
 		}
 	}
 	return nil
-}
-
-// send delivers one request after the other and says how many failed.
-func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func(delivery.Attempt) error) error {
-	failed := 0
-	for _, request := range requests {
-		var reportErr error
-		outcome := j.sender.Deliver(ctx, request, func(attempt delivery.Attempt) {
-			if reportErr == nil {
-				reportErr = each(attempt)
-			}
-		})
-		switch {
-		case reportErr != nil:
-			return reportErr
-		case ctx.Err() != nil:
-			return errInterrupted
-		case !outcome.OK():
-			failed++
-		}
-	}
-	if len(requests) > 1 {
-		err := j.summary(len(requests), failed)
-		if err != nil {
-			return err
-		}
-	}
-	switch {
-	case failed == 0:
-		return nil
-	case len(requests) == 1:
-		return judgedf("not delivered")
-	default:
-		return judgedf("%d of %d not delivered", failed, len(requests))
-	}
-}
-
-func (j *sendJob) reportAttempt(a delivery.Attempt) error {
-	return j.reporter.Report(report.Attempt{Attempt: a})
-}
-
-func (j *sendJob) summary(made, failed int) error {
-	return j.reporter.Report(report.Summary{
-		{N: made, Name: "deliveries", One: "delivery", Many: "deliveries"},
-		{N: made - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
-		{N: failed, Name: "failed", One: "failed", Many: "failed"},
-	})
 }

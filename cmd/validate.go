@@ -28,9 +28,9 @@ type judgeFlags struct {
 func (j *judgeFlags) bind(cmd *cobra.Command) {
 	j.maxBody = validate.DefaultMaxBody
 	flags := cmd.Flags()
-	flags.BoolVar(&j.strict, "strict", false, "warnings are errors")
-	flags.StringSliceVar(&j.rules, "rule", nil, "change a rule: `ID=SEVERITY`, with error, warning, info or off")
-	flags.Var(&j.maxBody, "max-body", "`SIZE` that a body may have")
+	flags.BoolVar(&j.strict, "strict", false, "treat warnings as errors")
+	flags.StringSliceVar(&j.rules, "rule", nil, "change the severity of a rule: `ID=SEVERITY`, with error, warning, info or off")
+	flags.Var(&j.maxBody, "max-body", "maximum `SIZE` of a body")
 	_ = cmd.RegisterFlagCompletionFunc("rule", func(*cobra.Command, []string, string) (ids []string, _ cobra.ShellCompDirective) {
 		for _, r := range validate.Rules() {
 			ids = append(ids, r.ID+"=")
@@ -86,27 +86,28 @@ func newValidateCommand(a *app) *cobra.Command {
 	opts := validateOptions{}
 	cmd := &cobra.Command{
 		Use:   "validate [FILE...]",
-		Short: "Judge payloads in files or on standard input",
-		Long: `Judge payloads in files, in directories or on standard input against the
+		Short: "Validate payloads in files or on standard input",
+		Long: `Validate payloads in files, in directories or on standard input against the
 documented contract.
 
-A file holds one payload, a payload a line (NDJSON), or a raw HTTP request; its
-content tells. Files compressed with gzip are read too. In a directory, files
-that end in .json, .ndjson, .jsonl or .http, or one of them and .gz, are judged,
-those in its directories too. The exit status is 1 when an error was found.
+A file can hold one payload, one payload per line (NDJSON), or a raw HTTP
+request; the format is detected from its content. Gzip files are read too.
+Directories are searched recursively for files that end in .json, .ndjson,
+.jsonl or .http, or in one of these and .gz. The exit status is 1 if any error
+is found.
 
-Lines are judged on all cores and reported in their order, as they come; a file
-may be larger than memory. Ctrl-C ends with the summary so far.`,
-		Example: `  # what your endpoint kept
+Lines are validated on all cores and reported in order, as they are read; a file
+can be larger than memory. Ctrl-C prints the summary so far and exits.`,
+		Example: `  # payloads that your endpoint saved
   owoxhook validate payloads/ last-request.http
 
-  # from another program
+  # output of another program
   owoxhook sample --set version=2 | owoxhook validate
 
-  # what a log keeps, while it grows
+  # a log, while it grows
   tail -f deliveries.ndjson | owoxhook validate --quiet
 
-  # warnings count too, except one
+  # treat warnings as errors, except for one rule
   owoxhook validate --strict --rule url-absolute=off payload.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), a, opts, args) },
 	}
@@ -164,7 +165,7 @@ func (j *judge) path(ctx context.Context, name string) error {
 	err = payloads.Walk(os.DirFS(name), func(file string, mode fs.FileMode) error {
 		path := filepath.Join(name, filepath.FromSlash(file))
 		if !mode.IsRegular() && mode.Type() != fs.ModeSymlink {
-			j.note("validate: passing over %s: not a regular file", report.Escape(path))
+			j.note("validate: skipping %s: not a regular file", report.Escape(path))
 			return nil
 		}
 		found = true
@@ -189,7 +190,7 @@ func (j *judge) file(ctx context.Context, name string) error {
 	}
 	defer file.Close() //nolint:errcheck // only read
 	start, before := j.now(), j.payloads
-	progress := j.byteProgress("judging", file)
+	progress := j.byteProgress("validating", file)
 	err = payloads.Judge(ctx, file, j.validator, func(v payloads.Verdict) error {
 		if len(v.Findings) > 0 {
 			progress.clear()

@@ -29,6 +29,8 @@ type Delivery struct {
 	Detail      string // of the reason or state: see there
 	Duplicate   bool   // an earlier delivery had the same id
 	DuplicateOf int64  // its number in the journal; 0: unknown, or not a duplicate
+	SameRun     bool   // an earlier delivery was of the same event type and run, under another id
+	SameRunAs   int64  // its number in the journal; 0: unknown, or there was none
 	Findings    []validate.Finding
 	Answered    int      // HTTP status; 0: the sender was gone before the answer
 	Forwarded   *Attempt // at delivering it to an application; nil: it was not forwarded
@@ -80,18 +82,28 @@ func (r Reason) AboutBody() bool {
 type Attempt struct {
 	ID       string // of the event, as in the payload
 	Event    owox.EventType
-	URL      string // of the endpoint, without a password
-	Number   int    // 1 for the first try
-	Status   int    // HTTP status; 0: there was no answer
-	Duration time.Duration
+	URL      string        // of the endpoint, its secrets shortened
+	Number   int           // 1 for the first try
+	Status   int           // HTTP status; 0: there was no answer
+	Duration time.Duration // until the headers of the answer were there
 	Timing   Timing
 	Headers  []owox.Header // of the answer, canonical names, sorted
 	Body     []byte        // of the answer, at most its first 64 KiB
+	Cut      bool          // Body is only the beginning of what was sent
+	Note     string        // what else is worth knowing, such as headers that a redirect left behind
 	Failure  *Failure      // nil: it was a success
+	Outcome  owox.Outcome  // what it is to OWOX; "": unknown, as after an interrupt
 }
 
-// OK reports whether the attempt was a success: a 2xx within the time limit.
+// OK reports whether the attempt was a success: a 2xx whose headers came within
+// the time limit.
 func (a Attempt) OK() bool { return a.Failure == nil }
+
+// OWOXRetries reports whether OWOX would try a real event again after this
+// attempt.
+func (a Attempt) OWOXRetries() bool {
+	return a.Outcome != "" && a.Number < owox.RetryAfter(a.Outcome).Attempts
+}
 
 // Timing says where the time of an attempt went. A step that did not happen,
 // such as TLS over plain HTTP, took no time.
@@ -116,7 +128,7 @@ const (
 	Reset       FailureKind = "reset"        // the connection was cut
 	UnknownHost FailureKind = "unknown-host" // the name does not resolve
 	Unreachable FailureKind = "unreachable"  // no way to the network or host
-	TimedOut    FailureKind = "timeout"      // no complete answer in time
+	TimedOut    FailureKind = "timeout"      // no headers of an answer in time
 	TLS         FailureKind = "tls"          // no trusted connection
 	Redirected  FailureKind = "redirect"     // 3xx
 	BadStatus   FailureKind = "status"       // an answer, but not 2xx

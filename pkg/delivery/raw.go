@@ -2,7 +2,7 @@ package delivery
 
 import (
 	"bytes"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,25 +12,31 @@ import (
 // has a length.
 func (d Delivery) HTTP() []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\n", d.Method, d.Path)
-	for _, h := range d.Headers {
-		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
-			fmt.Fprintf(&out, "%s: %s\r\n", h.Name, h.Value)
+	out.Grow(len(d.Body) + 1024)
+	write := func(parts ...string) {
+		for _, part := range parts {
+			out.WriteString(part)
 		}
 	}
-	fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", len(d.Body))
+	write(d.Method, " ", d.Path, " HTTP/1.1\r\n")
+	for _, h := range d.Headers {
+		if !strings.EqualFold(h.Name, "Content-Length") && !strings.EqualFold(h.Name, "Transfer-Encoding") {
+			write(h.Name, ": ", h.Value, "\r\n")
+		}
+	}
+	write("Content-Length: ", strconv.Itoa(len(d.Body)), "\r\n\r\n")
 	out.Write(d.Body)
-	out.WriteString("\r\n")
+	write("\r\n")
 	return out.Bytes()
 }
 
-// PayloadLine returns the payload on a line of its own: its bytes, unless it
-// has line breaks between its tokens; nil for what is not JSON.
-func (d Delivery) PayloadLine() []byte {
-	if !jsontext.Value(d.Body).IsValid(lenient...) {
+// PayloadLine returns a body as a payload on a line of its own: its bytes,
+// unless it has line breaks between its tokens; nil for what is not JSON.
+func PayloadLine(body []byte) []byte {
+	if !jsontext.Value(body).IsValid(lenient...) {
 		return nil
 	}
-	line := bytes.Clone(bytes.TrimSpace(d.Body))
+	line := bytes.Clone(bytes.TrimSpace(body))
 	if bytes.ContainsAny(line, "\r\n") {
 		_ = (*jsontext.Value)(&line).Compact(append(lenient, jsontext.PreserveRawStrings(true))...) // it is valid
 	}

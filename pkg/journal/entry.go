@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/tidwall/gjson"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -30,17 +31,18 @@ type Attempt struct {
 
 const (
 	insertDelivery = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, event, is_test, project_id, data_mart_id,
-		data_mart_title, run_id, run_status, valid, state, answered, delivered, findings, cut, body, duplicate_of)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, FALSE, ?, ?, ?, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?))
-		RETURNING sequence, duplicate_of`
-	updateDuplicate = "UPDATE deliveries SET valid = ?, state = ?, answered = ?, findings = ? WHERE sequence = ?"
-	insertAttempt   = "INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
+		data_mart_title, run_id, run_status, valid, state, answered, delivered, findings, cut, body, duplicate_of, same_run_as)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, FALSE, ?, ?, ?, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?),
+			(SELECT CASE WHEN webhook_id <> ? THEN sequence END FROM deliveries WHERE run_id = ? AND event = ? ORDER BY sequence LIMIT 1))
+		RETURNING sequence, duplicate_of, same_run_as`
+	updateAgain   = "UPDATE deliveries SET valid = ?, state = ?, answered = ?, findings = ? WHERE sequence = ?"
+	insertAttempt = "INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
-	// The first delivery with an id may have been deleted since.
-	briefColumns = `sequence, webhook_id, received_at, method, path, remote, event, is_test, project_id, data_mart_id, data_mart_title,
-		run_id, run_status, state, answered, cut, duplicate_of IS NOT NULL,
-		(SELECT first.sequence FROM deliveries AS first WHERE first.sequence = deliveries.duplicate_of) AS earlier`
-	allColumns = briefColumns + ", headers, findings, body"
+	// The first delivery with an id, or of a run, may have been deleted since.
+	briefColumns = `sequence, webhook_id, received_at, event, is_test, data_mart_title, state, answered, duplicate_of IS NOT NULL,
+		(SELECT first.sequence FROM deliveries AS first WHERE first.sequence = deliveries.duplicate_of) AS earlier, same_run_as IS NOT NULL,
+		(SELECT first.sequence FROM deliveries AS first WHERE first.sequence = deliveries.same_run_as) AS same_run`
+	allColumns = briefColumns + ", method, path, remote, project_id, data_mart_id, run_id, run_status, cut, headers, findings, body"
 )
 
 // Lenient, because findings quote what came.
@@ -52,10 +54,14 @@ func newRow(d delivery.Delivery) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := sql.NullString{String: d.ID, Valid: d.ID != ""} // without one, nothing has the same
+	// Without an id, or without a run, nothing has the same. The runs of all test
+	// events have one id.
+	id := sql.NullString{String: d.ID, Valid: d.ID != ""}
+	run := sql.NullString{String: d.RunID, Valid: d.RunID != "" && !d.IsTest}
 	return []any{
 		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), string(d.Event), d.IsTest, d.ProjectID,
 		d.DataMartID, d.Title, d.RunID, d.RunStatus, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Cut, notNull(d.Body), id,
+		d.ID, run, string(d.Event),
 	}, nil
 }
 
@@ -93,22 +99,23 @@ func headersJSON(headers []owox.Header) string {
 	return string(append(out, ']'))
 }
 
-// insertDelivery writes a delivery and sets its sequence. For the few that are
-// duplicates the row is judged and written again.
+// insertDelivery writes a delivery and sets its sequence. For the few that came
+// before the row is decided about and written again.
 func (j *Journal) insertDelivery(ctx context.Context, d *delivery.Delivery, values []any, again func()) error {
-	var first sql.NullInt64
-	if err := j.insert.QueryRowContext(ctx, values...).Scan(&d.Sequence, &first); err != nil {
+	var first, sameRun sql.NullInt64
+	if err := j.insert.QueryRowContext(ctx, values...).Scan(&d.Sequence, &first, &sameRun); err != nil {
 		return err
 	}
 	j.growth.add(len(d.Body))
-	if !first.Valid {
+	if !first.Valid && !sameRun.Valid {
 		return nil
 	}
-	d.Duplicate, d.DuplicateOf = true, first.Int64
+	d.Duplicate, d.DuplicateOf = first.Valid, first.Int64
+	d.SameRun, d.SameRunAs = sameRun.Valid, sameRun.Int64
 	again()
 	findings, err := findingsJSON(d.Findings)
 	if err == nil {
-		_, err = j.exec(ctx, updateDuplicate, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Sequence)
+		_, err = j.exec(ctx, updateAgain, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Sequence)
 	}
 	return err
 }
@@ -124,19 +131,18 @@ func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
 // scanEntry reads briefColumns, or allColumns.
 func scanEntry(rows *sql.Rows, brief bool) (e Entry, err error) {
 	var receivedAt, headers, findings sql.RawBytes
-	var duplicateOf sql.NullInt64
+	var duplicateOf, sameRunAs sql.NullInt64
 	d := &e.Delivery
 	into := []any{
-		&d.Sequence, &d.ID, &receivedAt, &d.Method, &d.Path, &d.Remote, &d.Event, &d.IsTest, &d.ProjectID, &d.DataMartID, &d.Title,
-		&d.RunID, &d.RunStatus, &d.State, &d.Answered, &d.Cut, &d.Duplicate, &duplicateOf,
+		&d.Sequence, &d.ID, &receivedAt, &d.Event, &d.IsTest, &d.Title, &d.State, &d.Answered, &d.Duplicate, &duplicateOf, &d.SameRun, &sameRunAs,
 	}
 	if !brief {
-		into = append(into, &headers, &findings, &d.Body)
+		into = append(into, &d.Method, &d.Path, &d.Remote, &d.ProjectID, &d.DataMartID, &d.RunID, &d.RunStatus, &d.Cut, &headers, &findings, &d.Body)
 	}
 	if err := rows.Scan(into...); err != nil {
 		return e, err
 	}
-	d.DuplicateOf = duplicateOf.Int64
+	d.DuplicateOf, d.SameRunAs = duplicateOf.Int64, sameRunAs.Int64
 	d.ReceivedAt, _ = owox.ParseTimestamp(receivedAt) // we wrote it
 	if brief {
 		return e, nil
@@ -152,14 +158,25 @@ func scanEntry(rows *sql.Rows, brief bool) (e Entry, err error) {
 	return e, nil
 }
 
+// parseHeaders reads what headersJSON wrote. Reading it takes most of the time
+// of an export, so nothing general does it.
 func parseHeaders(text []byte) ([]owox.Header, error) {
-	var pairs [][2]string
-	if err := json.Unmarshal(text, &pairs, jsonOptions); err != nil {
-		return nil, err
+	if !gjson.ValidBytes(text) {
+		return nil, errors.New("its headers are not JSON")
 	}
 	var headers []owox.Header
-	for _, pair := range pairs {
-		headers = append(headers, owox.Header{Name: pair[0], Value: pair[1]})
-	}
+	gjson.ParseBytes(text).ForEach(func(_, pair gjson.Result) bool {
+		var h owox.Header
+		pair.ForEach(func(i, text gjson.Result) bool {
+			if i.Num == 0 {
+				h.Name = text.Str
+			} else {
+				h.Value = text.Str
+			}
+			return true
+		})
+		headers = append(headers, h)
+		return true
+	})
 	return headers, nil
 }

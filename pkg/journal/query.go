@@ -29,7 +29,7 @@ type Filter struct {
 
 	Limit  int  // at most; 0: no limit
 	Oldest bool // oldest first, instead of newest
-	Brief  bool // without headers, findings and body: much faster
+	Brief  bool // what a line of a list shows, and nothing else: much faster
 }
 
 // where returns the conditions of a filter. An index begins with each column
@@ -127,7 +127,7 @@ func (j *Journal) query(ctx context.Context, what string, f Filter) (*sql.Rows, 
 		return nil, err
 	}
 	order, limit := f.order()
-	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), append(args, limit...)...) //nolint:gosec // conditions are ours
+	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), append(args, limit...)...)
 }
 
 func (j *Journal) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
@@ -145,10 +145,23 @@ func (j *Journal) List(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 		func(rows *sql.Rows) (Entry, error) { return scanEntry(rows, f.Brief) })
 }
 
+// Bodies returns the bodies of the entries that a filter chooses. Each is good
+// until the next one is read.
+func (j *Journal) Bodies(ctx context.Context, f Filter) iter.Seq2[sql.RawBytes, error] {
+	return read(j, func() (*sql.Rows, error) { return j.query(ctx, "body", f) },
+		func(rows *sql.Rows) (body sql.RawBytes, err error) {
+			err = rows.Scan(&body)
+			return body, err
+		})
+}
+
 // Sequences returns the numbers of the entries that a filter chooses.
 func (j *Journal) Sequences(ctx context.Context, f Filter) ([]int64, error) {
 	return collect(read(j, func() (*sql.Rows, error) { return j.query(ctx, "sequence", f) },
-		func(rows *sql.Rows) (sequence int64, err error) { return sequence, rows.Scan(&sequence) }))
+		func(rows *sql.Rows) (sequence int64, err error) {
+			err = rows.Scan(&sequence)
+			return sequence, err
+		}))
 }
 
 // Get returns the entry with a number.

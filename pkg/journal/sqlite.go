@@ -85,7 +85,7 @@ func (s sqliteFile) open(mode string, immutable bool, pragmas ...string) (*sql.D
 // beside the database for them; where it may not, and no writer has any there,
 // the database is read as a file that does not change.
 func (s sqliteFile) openReader(ctx context.Context) (*sql.DB, error) {
-	db, err := s.open("ro", false, busyTimeout, "query_only(1)")
+	db, err := s.open("ro", false, busyTimeout, "query_only(1)", "cache_size(-16000)")
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func sample(n int) delivery.Delivery {
 		Headers: []owox.Header{{Name: "Host", Value: "x"}, {Name: "X-Webhook-ID", Value: "1"}, {Name: "Via", Value: "b"}, {Name: "Via", Value: "a"}},
 		Body:    body, Answered: 200, State: delivery.StateValid,
 	}
-	d.ID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n)
+	d.ID, d.RunID = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n), fmt.Sprintf("run-%d", n)
 	return d
 }
 
@@ -142,8 +142,11 @@ func TestDeliveriesComeBackAsTheyWere(t *testing.T) {
 		if diff := cmp.Diff(want, list(t, j, Filter{Oldest: true})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		for i := range want {
-			want[i].Headers, want[i].Findings, want[i].Body = nil, nil, nil
+		for i, e := range want {
+			want[i] = Entry{delivery.Delivery{
+				Identity: owox.Identity{ID: e.ID, Event: e.Event, IsTest: e.IsTest, Title: e.Title}, ReceivedAt: e.ReceivedAt, State: e.State,
+				Duplicate: e.Duplicate, DuplicateOf: e.DuplicateOf, Answered: e.Answered, Sequence: e.Sequence,
+			}}
 		}
 		if diff := cmp.Diff(want, list(t, j, Filter{Oldest: true, Brief: true})); diff != "" {
 			t.Errorf("brief (-want +got):\n%s", diff)
@@ -171,6 +174,40 @@ func TestDuplicatesAreJudgedAgain(t *testing.T) {
 		}
 		if diff := cmp.Diff([]Entry{{d}}, list(t, j, Filter{Invalid: true})); diff != "" {
 			t.Errorf("(-told +kept):\n%s", diff)
+		}
+	})
+}
+
+// The same run comes under a new id when the sender has crashed.
+func TestSameRunUnderAnotherIDIsFound(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		j := open(t, Options{})
+		again := func(n int, change func(*delivery.Delivery)) delivery.Delivery {
+			d := sample(n)
+			d.RunID = "run-1"
+			change(&d)
+			return d
+		}
+		for _, tt := range []struct {
+			name string
+			d    delivery.Delivery
+			want int64 // the earlier one; 0: none
+		}{
+			{"the first", sample(1), 0},
+			{"a retry of it", sample(1), 0},
+			{"under another id", again(3, func(*delivery.Delivery) {}), 1},
+			{"another event of the run", again(4, func(d *delivery.Delivery) { d.Event = owox.RunSuccessful }), 0},
+			{"a test event", again(5, func(d *delivery.Delivery) { d.IsTest = true }), 0},
+			{"without a run", again(6, func(d *delivery.Delivery) { d.RunID = "" }), 0},
+			{"another one without a run", again(7, func(d *delivery.Delivery) { d.RunID = "" }), 0},
+			{"once more", again(8, func(*delivery.Delivery) {}), 1},
+		} {
+			told := false
+			err := j.Keep(&tt.d, func() { told = tt.d.SameRun })
+			entry, getErr := j.Get(context.Background(), tt.d.Sequence)
+			if err != nil || getErr != nil || tt.d.SameRunAs != tt.want || told != (tt.want > 0) || entry.SameRunAs != tt.want || entry.SameRun != told {
+				t.Errorf("%s: the same run as %d, kept as %d, told %v, want %d, %v", tt.name, tt.d.SameRunAs, entry.SameRunAs, told, tt.want, err)
+			}
 		}
 	})
 }

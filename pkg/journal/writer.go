@@ -26,9 +26,9 @@ const (
 
 // Keep writes a delivery and returns once it has been committed and synced; it
 // sets its Sequence. Where the journal has an earlier delivery with the same
-// id, it sets Duplicate and DuplicateOf too, and calls again before it commits:
-// that may change findings, state and answer. After an error the delivery is
-// not in the journal, and as it came.
+// id, or of the same run, it sets Duplicate and DuplicateOf, or SameRun and
+// SameRunAs, and calls again before it commits: that may change findings, state and answer.
+// After an error the delivery is not in the journal, and as it came.
 //
 // A request that was refused is no delivery: it is kept apart from them, has no
 // Sequence, and is never a duplicate.

@@ -156,9 +156,9 @@ var fields = []Field{
 	},
 	{
 		Path: PathRunID, Type: String, Presence: Shown,
-		Doc:     "ID of the run.",
-		Seen:    "Can be an empty string.",
-		example: `"run-xyz789"`, test: `"test-run-id"`,
+		Doc:  "ID of the run.",
+		Seen: "Can be an empty string. With the event type it tells a run that comes again under a new id.",
+		vary: func(s Sample) string { return strconv.Quote(s.runID()) },
 	},
 	{
 		Path: PathRunStatus, Type: String, Presence: Shown,

@@ -59,6 +59,23 @@ func TestTestSamplesAreWhatTheButtonSends(t *testing.T) {
 	}
 }
 
+// An endpoint that drops repetitions must handle each fixture.
+func TestFixturesAreNoRepetitions(t *testing.T) {
+	seen := map[string]string{}
+	for _, fixture := range owox.Fixtures() {
+		what := owox.Identify(fixture.Payload)
+		for _, key := range []string{what.ID, string(what.Event) + " " + what.RunID} {
+			if earlier, ok := seen[key]; ok {
+				t.Errorf("%s and %s are both %s", earlier, fixture.Name, key)
+			}
+			seen[key] = fixture.Name
+		}
+	}
+	if got, want := len(seen), 2*4*len(owox.Events()); got != want {
+		t.Errorf("%d ids and runs in fixtures, want %d", got, want)
+	}
+}
+
 func TestParseEventType(t *testing.T) {
 	tests := []struct {
 		word string

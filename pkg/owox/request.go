@@ -23,7 +23,8 @@ const (
 const SourceAddress = "34.38.103.182"
 
 // Timeout is how long an endpoint has to answer with a 2xx status, as
-// documented under "Responding to Webhooks". It covers the whole exchange.
+// documented under "Responding to Webhooks". It is over when the headers of the
+// answer are there: the sender reads no body.
 const Timeout = 10 * time.Second
 
 // RetryDelays are the pauses between the attempts at a real event, as seen in

@@ -18,11 +18,27 @@ type Sample struct {
 	Now   time.Time // when the event is generated, and when its run finished
 }
 
+// documentedID is that of the examples in the documentation.
+var documentedID = uuid.MustParse("550e8400-e29b-41d4-a716-446655440000")
+
+// runID is the run of the documented example, of the Test button, or one of the
+// sample's own: the same run under several ids would be a repetition.
+func (s Sample) runID() string {
+	switch {
+	case s.Test:
+		return "test-run-id"
+	case s.ID == documentedID:
+		return "run-xyz789"
+	default:
+		return "run-" + s.ID.String()[:6]
+	}
+}
+
 // documented is the sample that equals the example in the documentation.
 func documented(t EventType) Sample {
 	return Sample{
 		Event: t,
-		ID:    uuid.MustParse("550e8400-e29b-41d4-a716-446655440000"),
+		ID:    documentedID,
 		Now:   time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC),
 	}
 }

@@ -2,6 +2,7 @@ package owox
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,26 +13,18 @@ import (
 // about accepting a payload that a schema can express.
 func Schema() []byte {
 	return schemaDocument("OWOX Data Marts webhook payload", func(w *schemaWriter) {
-		w.member("type", string(Object))
-		w.array("required", func() { w.text(PathEvent) })
-		w.object("properties", func() {
-			w.object(PathEvent, func() {
-				w.array("enum", func() {
-					for _, e := range events {
-						w.text(string(e.Type))
-					}
-				})
-			})
-		})
-		w.array("allOf", func() {
+		w.array("oneOf", func() { // which code generators read as a union of types
 			for _, e := range events {
-				w.object("", func() { w.whenEvent(e) })
+				w.object("", func() { w.member("$ref", "#/$defs/"+e.Type.Name()) })
 			}
 		})
 		w.object("$defs", func() {
 			w.formats()
 			for _, e := range events {
-				w.object(e.Type.Name(), func() { w.shape(Shape(), e) })
+				w.object(e.Type.Name(), func() {
+					w.member("title", e.Type.Short())
+					w.shape(Shape(), e)
+				})
 			}
 		})
 	})
@@ -87,16 +80,6 @@ func (w *schemaWriter) nest(name string, begin, end jsontext.Token, body func())
 	_ = w.enc.WriteToken(end)
 }
 
-// whenEvent applies an event's definition to payloads of that event.
-func (w *schemaWriter) whenEvent(e Event) {
-	w.object("if", func() {
-		w.object("properties", func() {
-			w.object(PathEvent, func() { w.member("const", string(e.Type)) })
-		})
-	})
-	w.object("then", func() { w.member("$ref", "#/$defs/"+e.Type.Name()) })
-}
-
 // shape writes the schema of an object and its members in one event.
 func (w *schemaWriter) shape(m *Member, e Event) {
 	w.member("type", string(m.Type))
@@ -143,13 +126,8 @@ func (w *schemaWriter) scalar(f Field, e Event) {
 		w.raw("examples", "["+example+"]")
 	}
 	switch {
-	case f.Format != "" && f.Presence == Shown:
-		w.array("anyOf", func() {
-			w.object("", func() { w.member("const", "") })
-			w.object("", func() { w.member("$ref", "#/$defs/"+string(f.Format)) })
-		})
 	case f.Format != "":
-		w.member("$ref", "#/$defs/"+string(f.Format))
+		w.member("$ref", "#/$defs/"+f.definition())
 	case f.Type == Integer:
 		w.raw("minimum", strconv.Itoa(0))
 	case f.Type == Array:
@@ -157,11 +135,31 @@ func (w *schemaWriter) scalar(f Field, e Event) {
 	}
 }
 
+const orEmpty = "OrEmpty"
+
+// definition returns the name of the definition for the field's format.
+func (f Field) definition() string {
+	if f.Presence == Shown && !f.Format.Match(nil) {
+		return string(f.Format) + orEmpty
+	}
+	return string(f.Format)
+}
+
+// formats writes the definitions of the formats that fields have.
 func (w *schemaWriter) formats() {
 	for _, f := range formats {
-		w.object(string(f.name), func() {
-			w.member("description", f.doc)
-			w.member("pattern", f.pattern)
-		})
+		w.definition(string(f.name), f.doc, f.pattern)
+		w.definition(string(f.name)+orEmpty, f.doc+", or empty", "^$|"+f.pattern)
 	}
+}
+
+func (w *schemaWriter) definition(name, doc, pattern string) {
+	if !slices.ContainsFunc(fields, func(f Field) bool { return f.definition() == name }) {
+		return
+	}
+	w.object(name, func() {
+		w.member("type", string(String))
+		w.member("description", doc)
+		w.member("pattern", pattern)
+	})
 }

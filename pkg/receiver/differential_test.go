@@ -222,5 +222,7 @@ func TestReceiverSeesWhatNetHTTPSees(t *testing.T) {
 	if err := errors.Join(stop(), server.Close()); err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 }

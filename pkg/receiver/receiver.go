@@ -36,10 +36,12 @@ type Options struct {
 	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
 	Respond        []int               // statuses to answer deliveries with, in turn
 	Delay          time.Duration       // before every answer to a delivery
+	AnswerFirst    bool                // answer as soon as it is kept, and forward then
 	Now            func() time.Time    // nil: time.Now
 	// Keep makes a request durable before it is answered. Where an earlier
-	// delivery has the same id, it sets Duplicate and DuplicateOf and calls again
-	// before it writes anything: that may change findings, state and status. After
+	// delivery has the same id, or is of the same run, it sets Duplicate and
+	// DuplicateOf, or SameRun and SameRunAs, and calls again before it commits:
+	// that may change findings, state and status. After
 	// an error the delivery is answered with 503. nil: nothing is kept, and the
 	// receiver tells duplicates by the newest ids that it has seen itself.
 	Keep func(d *delivery.Delivery, again func()) error
@@ -108,7 +110,14 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		own = rc.accept(r, &d)
 	}
+	later := rc.options.AnswerFirst && rc.options.Forward != nil && (d.State == delivery.StateValid || d.State == delivery.StateInvalid)
+	if later {
+		w.Header().Set("Connection", "close") // it serves nothing else while the delivery goes on
+	}
 	answer(w, &d, own)
+	if later {
+		_, _ = rc.options.Forward(context.WithoutCancel(r.Context()), &d)
+	}
 	if d.State == delivery.StateGone {
 		d.Answered = 0 // nobody reads it, most likely
 	}
@@ -168,14 +177,19 @@ func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 	rehearsed := rc.nextStatus(plan)
 	rc.decide(d, rehearsed)
 	err := rc.options.Keep(d, func() {
-		d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID)...)
+		if d.Duplicate {
+			d.Findings = append(d.Findings, rc.options.Validator.SeenBefore(d.ID, d.DuplicateOf)...)
+		}
+		if d.SameRun {
+			d.Findings = append(d.Findings, rc.options.Validator.RunSeenBefore(d.RunID, d.SameRunAs)...)
+		}
 		rc.decide(d, rehearsed)
 	})
 	if err != nil {
 		d.State, d.Detail, d.Answered = delivery.StateNotKept, err.Error(), http.StatusServiceUnavailable
 		return own
 	}
-	if rc.options.Forward != nil {
+	if rc.options.Forward != nil && !rc.options.AnswerFirst {
 		// A sender that has closed its side may still wait for the answer.
 		forwarded, ok := rc.options.Forward(context.WithoutCancel(r.Context()), d)
 		if ok && rehearsed == 0 {

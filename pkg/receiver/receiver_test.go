@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -166,6 +167,31 @@ func TestSecondDeliveryOfAnIDIsADuplicate(t *testing.T) {
 	}
 }
 
+// The sender makes the id when it sends: after a crash of its own, the same run
+// comes under a new one.
+func TestSameRunUnderAnotherIDIsReported(t *testing.T) {
+	var got []delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}),
+		Received:  func(d delivery.Delivery) { got = append(got, d) },
+	})
+	other := []byte(strings.ReplaceAll(string(payload), "550e8400", "660e8400"))
+	for _, body := range [][]byte{payload, payload, other} {
+		rc.ServeHTTP(httptest.NewRecorder(), request(body, set(owox.HeaderID, owox.Identify(body).ID)))
+	}
+	if got[0].SameRun || got[1].SameRun || !got[1].Duplicate || !got[2].SameRun || got[2].Duplicate || !got[2].Valid() || got[2].Findings[0].Rule != validate.RunSeenBefore {
+		t.Errorf("got %+v", got)
+	}
+	test := owox.Sample{Event: owox.RunFailed, Test: true, Now: now}
+	for _, id := range []string{"11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"} {
+		test.ID = uuid.MustParse(id)
+		rc.ServeHTTP(httptest.NewRecorder(), request(test.JSON(), set(owox.HeaderID, id)))
+	}
+	if last := got[len(got)-1]; last.SameRun {
+		t.Errorf("a test event is the same run as another: %+v", last)
+	}
+}
+
 func TestRemoteAddressBehindProxies(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	tests := []struct{ name, peer, forwarded, want string }{
@@ -271,6 +297,25 @@ func TestRequestsAreKeptBeforeTheyAreAnswered(t *testing.T) {
 	failure = nil
 	if status := serve(request(payload)); status != 200 {
 		t.Errorf("the next one was answered %d", status)
+	}
+}
+
+func TestAnswerFirstForwardsAfterTheAnswer(t *testing.T) {
+	answer := httptest.NewRecorder()
+	var got delivery.Delivery
+	rc := receiver.New(receiver.Options{
+		Validator: validator(t, validate.Config{}), AnswerFirst: true, Received: func(d delivery.Delivery) { got = d },
+		Forward: func(_ context.Context, d *delivery.Delivery) (receiver.Answer, bool) {
+			if !answer.Flushed || answer.Code != 200 {
+				t.Errorf("forwarded before the answer: %d, flushed %v", answer.Code, answer.Flushed)
+			}
+			d.Forwarded = &delivery.Attempt{Status: 500}
+			return receiver.Answer{Status: 500}, true
+		},
+	})
+	rc.ServeHTTP(answer, request(payload))
+	if got.Answered != 200 || got.Forwarded == nil || got.Forwarded.Status != 500 {
+		t.Errorf("answered %d, forwarded %+v, want 200 and 500", got.Answered, got.Forwarded)
 	}
 }
 

@@ -132,7 +132,7 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 			t.Errorf("a row without four cells: %s", line)
 		}
 	}
-	if !strings.Contains(summary.String(), `| ❌ | a-case | 2xx | 5xx: \x1b\|boom<br>mend it |`) {
+	if !strings.Contains(summary.String(), `| ❌ | a-case | 2xx | 5xx: \\x1b\|boom<br>mend it |`) {
 		t.Errorf("summary:\n%s", &summary)
 	}
 }

@@ -73,7 +73,7 @@ func (g *githubReporter) row(good bool, cells ...string) {
 	g.rows = append(g.rows, "| "+mark+" | "+strings.Join(cells, " | ")+" |")
 }
 
-var markdownEscaper = strings.NewReplacer("|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "\n", "<br>")
+var markdownEscaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "\n", "<br>")
 
 func markdown(text string) string {
 	lines := strings.Split(text, "\n")

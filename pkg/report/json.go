@@ -123,6 +123,7 @@ type deliveryJSON struct {
 	Answered    int                `json:"answered"`
 	Forwarded   *forwardedJSON     `json:"forwarded,omitzero"`
 	DuplicateOf int64              `json:"duplicateOf,omitzero"` // its number in the journal
+	SameRunAs   int64              `json:"sameRunAs,omitzero"`   // number of an earlier delivery of the same run under another id
 	Reason      delivery.Reason    `json:"reason,omitzero"`      // why it was refused
 	Note        string             `json:"note,omitzero"`        // the same in words
 	Sequence    int64              `json:"sequence,omitzero"`    // in the journal
@@ -132,7 +133,7 @@ func newDeliveryJSON(d delivery.Delivery) deliveryJSON {
 	object := deliveryJSON{
 		Type: "delivery", ID: d.ID, Event: string(d.Event), IsTest: d.IsTest, ReceivedAt: owox.FormatTimestamp(d.ReceivedAt),
 		Remote: d.Remote, Method: d.Method, Path: d.Path, Headers: d.Headers, Cut: d.Cut,
-		Valid: d.Valid(), Duplicate: d.Duplicate, DuplicateOf: d.DuplicateOf, Findings: d.Findings, Answered: d.Answered, State: d.State, Reason: d.Reason, Note: note(d), Sequence: d.Sequence,
+		Valid: d.Valid(), Duplicate: d.Duplicate, DuplicateOf: d.DuplicateOf, SameRunAs: d.SameRunAs, Findings: d.Findings, Answered: d.Answered, State: d.State, Reason: d.Reason, Note: note(d), Sequence: d.Sequence,
 	}
 	if f := d.Forwarded; f != nil {
 		object.Forwarded = &forwardedJSON{URL: f.URL, OK: f.OK(), Status: f.Status, DurationMS: milliseconds(f.Duration)}
@@ -204,12 +205,19 @@ type attemptJSON struct {
 	Error      string  `json:"error,omitzero"`
 	Hint       string  `json:"hint,omitzero"`
 	Answer     string  `json:"answer,omitzero"` // the beginning of the body of a failure
+	Note       string  `json:"note,omitzero"`   // what else is worth knowing
+	// OWOXRetries is whether OWOX would try again; absent where that is unknown.
+	OWOXRetries *bool `json:"owoxRetries,omitzero"`
 }
 
 func newAttemptJSON(a delivery.Attempt) attemptJSON {
 	object := attemptJSON{
 		Type: "attempt", ID: a.ID, Event: string(a.Event), URL: a.URL, Attempt: a.Number, OK: a.OK(), Status: a.Status,
-		DurationMS: milliseconds(a.Duration),
+		DurationMS: milliseconds(a.Duration), Note: a.Note,
+	}
+	if a.Outcome != "" {
+		again := a.OWOXRetries()
+		object.OWOXRetries = &again
 	}
 	if f := a.Failure; f != nil {
 		object.Kind, object.Error, object.Hint = string(f.Kind), f.Error, f.Hint

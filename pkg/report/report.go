@@ -103,6 +103,10 @@ type Options struct {
 	Err     io.Writer // banner, hints, summary
 	Color   bool
 	Verbose bool // headers, bodies and timings too
+	// Width and ErrWidth return how many columns the terminals have that show Out
+	// and Err; text is made to fit them as it is printed. nil, or 0: nothing is
+	// cut or wrapped.
+	Width, ErrWidth func() int
 	// Replay returns the command that delivers a kept delivery again, for a hint
 	// below those that were not forwarded. It is pasted into shells: nothing that
 	// came from outside may be in it. nil: there is no hint.

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/fatih/color"
 	"github.com/go-json-experiment/json"
 
@@ -25,9 +23,12 @@ import (
 // to them indented below; banner, hints and summary go to Err.
 type textReporter struct {
 	out, err *lockedWriter
-	verbose  bool
-	paint    palette
-	replay   func(sequence int64) string
+	// columns of the terminals that show out and err; 0: they are none.
+	columns, errColumns func() int
+
+	verbose bool
+	paint   palette
+	replay  func(sequence int64) string
 
 	mu   sync.Mutex
 	last excerpted
@@ -56,7 +57,17 @@ func newText(o Options) Reporter {
 		good: brush(color.FgGreen), bad: brush(color.FgRed, color.Bold), warn: brush(color.FgYellow),
 		info: brush(color.FgCyan), dim: brush(color.Faint),
 	}
-	return &textReporter{out: &lockedWriter{w: o.Out}, err: &lockedWriter{w: o.Err}, verbose: o.Verbose, paint: paint, replay: o.Replay}
+	return &textReporter{
+		out: &lockedWriter{w: o.Out}, err: &lockedWriter{w: o.Err}, columns: columnsOf(o.Width), errColumns: columnsOf(o.ErrWidth),
+		verbose: o.Verbose, paint: paint, replay: o.Replay,
+	}
+}
+
+func columnsOf(width func() int) func() int {
+	if width == nil {
+		return func() int { return 0 }
+	}
+	return func() int { return usable(width()) }
 }
 
 func write(w io.Writer, text string) error {
@@ -83,7 +94,7 @@ func (t *textReporter) Report(r Result) error {
 	case Load:
 		return t.load(r)
 	case Summary:
-		return write(t.err, r.String()+"\n")
+		return write(t.err, Wrap(r.String(), t.errColumns())+"\n")
 	default:
 		return nil
 	}
@@ -92,37 +103,35 @@ func (t *textReporter) Report(r Result) error {
 func (t *textReporter) Close() error { return nil }
 
 func (t *textReporter) delivery(d delivery.Delivery) error {
-	var out strings.Builder
-	out.Grow(256)
-	out.WriteString(t.paint.dim(d.ReceivedAt.Local().Format(time.TimeOnly)))
-	word := func(text string) {
-		out.WriteString("  ")
-		out.WriteString(text)
-	}
-	word(t.status(d.Answered))
+	words := make([]string, 0, 9)
+	words = append(words, t.paint.dim(d.ReceivedAt.Local().Format(time.TimeOnly)), tied(t.status(d.Answered)))
 	if d.State != delivery.StateRefused {
-		word(event(d.Event))
-		word(orDash(d.ID))
+		words = append(words, event(d.Event), t.id(d.ID))
 	} else {
-		word(Escape(d.Method))
-		word(Escape(d.Path))
+		words = append(words, Escape(d.Method), "")
+		words[3] = t.url(d.Path, words...)
 	}
 	if d.IsTest {
-		word(t.paint.info("test"))
+		words = append(words, t.paint.info("test"))
 	}
 	if d.Duplicate {
-		word(t.paint.info("duplicate"))
+		words = append(words, t.paint.info("duplicate"))
+	}
+	if d.SameRun {
+		words = append(words, t.paint.info(tied("same run")))
 	}
 	if d.Title != "" {
-		word(Escape(d.Title))
+		words = append(words, t.title(d.Title, words))
 	}
-	if words := note(d); words != "" {
-		word(t.paint.bad(Escape(words)))
+	if why := note(d); why != "" {
+		words = append(words, t.paint.bad(Escape(why)))
 	}
-	out.WriteByte('\n')
+	var out strings.Builder
+	out.Grow(256)
+	out.WriteString(t.line(words, underStatus))
 	last := -1
 	for _, f := range d.Findings {
-		out.WriteString("    " + t.message(f) + "\n")
+		out.WriteString(t.message("    ", f))
 		if shown := f.Severity == validate.Error || t.verbose && f.Severity == validate.Warning; shown && f.Offset != last {
 			t.excerpt(&out, "    ", Finding{Finding: f, Text: d.Body})
 			last = f.Offset
@@ -142,15 +151,17 @@ func (t *textReporter) delivery(d delivery.Delivery) error {
 // did not.
 func (t *textReporter) forwarded(out *strings.Builder, d delivery.Delivery) {
 	a := d.Forwarded
-	fmt.Fprintf(out, "    forwarded to %s  %s  %v\n", Escape(a.URL), t.status(a.Status), round(a.Duration))
+	words := []string{tied("    forwarded to "), tied(t.status(a.Status)), round(a.Duration).String()}
+	words[0] += t.url(a.URL, words...)
+	out.WriteString(t.line(words, 8))
 	if a.Failure != nil {
-		fmt.Fprintf(out, "    %s\n", t.paint.bad("failed: "+Escape(a.Failure.Error)))
+		out.WriteString(t.line([]string{"    " + t.paint.bad("failed: "+Escape(a.Failure.Error))}, 8))
 	}
 	if len(a.Body) > 0 {
-		indented(out, beginning(a.Body))
+		t.indented(out, beginning(a.Body))
 	}
 	if a.Failure != nil && d.Sequence > 0 && t.replay != nil {
-		fmt.Fprintf(out, "    to send it again: %s\n", Escape(t.replay(d.Sequence)))
+		fmt.Fprintf(out, "    to send it again: %s\n", Escape(t.replay(d.Sequence))) // whole, to be pasted
 	}
 }
 
@@ -159,26 +170,38 @@ func (t *textReporter) headersAndBody(out *strings.Builder, headers []owox.Heade
 	for _, h := range headers {
 		t.dimmed(out, h.Name+": "+h.Value)
 	}
-	indented(out, "\n"+strings.TrimSuffix(owox.Indent(body), "\n"))
+	for line := range strings.SplitSeq("\n"+strings.TrimSuffix(owox.Indent(body), "\n"), "\n") {
+		fmt.Fprintf(out, "    %s\n", Escape(strings.TrimSuffix(line, "\r")))
+	}
 }
 
 func (t *textReporter) dimmed(out *strings.Builder, line string) {
 	fmt.Fprintf(out, "    %s\n", t.paint.dim(Escape(line)))
 }
 
-func indented(out *strings.Builder, text string) {
+// indented adds the beginnings of lines.
+func (t *textReporter) indented(out *strings.Builder, text string) {
+	columns := t.columns()
 	for line := range strings.SplitSeq(text, "\n") {
-		fmt.Fprintf(out, "    %s\n", Escape(strings.TrimSuffix(line, "\r")))
+		line = "    " + Escape(strings.TrimSuffix(line, "\r"))
+		if columns > 0 {
+			line = head(line, columns, false)
+		}
+		out.WriteString(line + "\n")
 	}
 }
 
 func (t *textReporter) attempt(a delivery.Attempt) error {
 	var out strings.Builder
-	words := []string{owox.Method + " " + Escape(a.URL), t.status(a.Status), event(a.Event), orDash(a.ID), fmt.Sprintf("attempt %d", a.Number), round(a.Duration).String()}
+	words := []string{
+		tied(owox.Method + " "), tied(t.status(a.Status)), event(a.Event), t.id(a.ID),
+		tied(fmt.Sprintf("attempt %d  %v", a.Number, round(a.Duration))),
+	}
+	words[0] += t.url(a.URL, words...)
 	if a.Failure != nil {
 		words = append(words, t.paint.bad("failed: "+Escape(a.Failure.Error)))
 	}
-	fmt.Fprintln(&out, strings.Join(words, "  "))
+	out.WriteString(t.line(words, 4))
 	switch {
 	case t.verbose:
 		timing := a.Timing
@@ -191,7 +214,7 @@ func (t *textReporter) attempt(a delivery.Attempt) error {
 	if err := write(t.out, out.String()); err != nil || a.Failure == nil || a.Failure.Hint == "" {
 		return err
 	}
-	return write(t.err, "hint: "+Escape(a.Failure.Hint)+"\n")
+	return t.hint(a.Failure.Hint)
 }
 
 // answer adds what an endpoint answered to a delivery that it did not take:
@@ -204,14 +227,14 @@ func (t *textReporter) answer(out *strings.Builder, a delivery.Attempt) {
 	}
 	kind, _, _ := mime.ParseMediaType(owox.HeaderValue(a.Headers, owox.HeaderContentType))
 	if kind != "application/problem+json" || json.Unmarshal(a.Body, &problem) != nil || len(problem.Findings) == 0 {
-		indented(out, beginning(a.Body))
+		t.indented(out, beginning(a.Body))
 		return
 	}
 	for _, f := range problem.Findings {
-		out.WriteString("    " + t.message(f) + "\n")
+		out.WriteString(t.message("    ", f))
 	}
 	if problem.Omitted > 0 {
-		indented(out, fmt.Sprintf("... and %d more", problem.Omitted))
+		t.indented(out, fmt.Sprintf("... and %d more", problem.Omitted))
 	}
 }
 
@@ -240,56 +263,6 @@ func beginning(body []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-func (t *textReporter) finding(f Finding) error {
-	var out strings.Builder
-	out.WriteString(Escape(f.File) + ":" + t.message(f.Finding) + "\n")
-	if f.Severity >= validate.Warning && t.isNew(excerpted{f.File, f.Offset}) {
-		t.excerpt(&out, "", f)
-	}
-	return write(t.out, out.String())
-}
-
-// message reads as a compiler's does, so that editors can jump to the place.
-func (t *textReporter) message(f validate.Finding) string {
-	text := t.severity(f.Severity)(f.Severity.String()) + ": " + Escape(f.Message) + " " + t.paint.dim("["+Escape(f.Rule)+"]")
-	if f.Line > 0 {
-		return strconv.Itoa(f.Line) + ":" + strconv.Itoa(f.Column) + ": " + text
-	}
-	return text
-}
-
-func (t *textReporter) severity(s validate.Severity) func(string) string {
-	switch s {
-	case validate.Error:
-		return t.paint.bad
-	case validate.Warning:
-		return t.paint.warn
-	default:
-		return t.paint.info
-	}
-}
-
-func (t *textReporter) isNew(at excerpted) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	isNew := at != t.last
-	t.last = at
-	return isNew
-}
-
-// excerpt adds the line that a finding is about, with the place marked below
-// it.
-func (t *textReporter) excerpt(out *strings.Builder, indent string, f Finding) {
-	line, column, columns, ok := f.excerpt()
-	if !ok {
-		return
-	}
-	number := strconv.Itoa(f.Line)
-	fmt.Fprintf(out, "%s   %s %s\n", indent, t.paint.dim(number+" |"), line)
-	fmt.Fprintf(out, "%s   %s %s%s\n", indent, t.paint.dim(strings.Repeat(" ", len(number))+" |"),
-		strings.Repeat(" ", column), t.severity(f.Severity)(strings.Repeat("^", columns)))
-}
-
 // conformance is a line that can be read at a glance; below a case that is not
 // met is what was seen and what to change.
 func (t *textReporter) conformance(r conformance.Result) error {
@@ -302,14 +275,21 @@ func (t *textReporter) conformance(r conformance.Result) error {
 	case !r.Met:
 		mark = t.paint.warn("advice")
 	}
-	text := fmt.Sprintf("%s  %-24s  %s", mark, r.ID, r.Title)
-	switch {
-	case !r.Tried, r.Met:
-		text += t.paint.dim(": " + Escape(r.Seen))
-	default:
-		text += fmt.Sprintf("\n        want: %s\n        seen: %s\n        do:   %s", r.Requires, Escape(r.Seen), Escape(r.Advice))
+	columns := t.columns()
+	head := fmt.Sprintf("%s  %-24s  ", mark, r.ID)
+	hang := 8
+	if columns >= wideEnough {
+		hang = width(head)
 	}
-	return write(t.out, text+"\n")
+	if !r.Tried || r.Met {
+		return write(t.out, fold(tied(head)+r.Title+t.paint.dim(": "+Escape(r.Seen)), columns, hang)+"\n")
+	}
+	var out strings.Builder
+	out.WriteString(fold(tied(head)+r.Title, columns, hang) + "\n")
+	for _, line := range []struct{ label, text string }{{"want: ", r.Requires}, {"seen: ", r.Seen}, {"do:   ", r.Advice}} {
+		out.WriteString(fold("        "+tied(line.label)+Escape(line.text), columns, 8+len(line.label)) + "\n")
+	}
+	return write(t.out, out.String())
 }
 
 // status shows an HTTP status; 0 means that there was none.
@@ -345,52 +325,4 @@ func round(d time.Duration) time.Duration {
 		}
 	}
 	return d.Round(time.Microsecond)
-}
-
-const barWidth = 40
-
-func (t *textReporter) load(l Load) error {
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s  %s\n", owox.Method, Escape(l.URL), l.headline())
-	for _, line := range l.outcomes() {
-		paint := t.paint.bad
-		if line.good {
-			paint = t.paint.good
-		}
-		fmt.Fprintf(&out, "    %s  %s  %s\n", paint(fmt.Sprintf("%-24s", line.name)), fmt.Sprintf("%10s", humanize.Comma(int64(line.count))), Escape(line.what))
-	}
-	parts := bars(l.Latency)
-	if len(parts) > 0 {
-		out.WriteString("latency\n   ")
-		for _, p := range percentiles {
-			fmt.Fprintf(&out, " %s %v ", t.paint.dim(p.name), round(quantile(l.Latency, p.of)))
-		}
-		out.WriteByte('\n')
-	}
-	most := int64(1)
-	for _, b := range parts {
-		most = max(most, b.count)
-	}
-	for _, b := range parts {
-		length := int(math.Ceil(float64(b.count) / float64(most) * barWidth))
-		fmt.Fprintf(&out, "    %9s  %s%s  %s\n", "≤ "+round(b.to).String(), t.paint.info(strings.Repeat("█", length)), strings.Repeat(" ", barWidth-length), humanize.Comma(b.count))
-	}
-	if err := write(t.out, trimLines(out.String())); err != nil {
-		return err
-	}
-	for _, f := range l.Failures {
-		if err := write(t.err, "hint: "+Escape(f.Hint)+"\n"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// trimLines takes the spaces off the ends of lines.
-func trimLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
-	}
-	return strings.Join(lines, "\n")
 }

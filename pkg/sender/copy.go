@@ -16,19 +16,24 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-// loadCopy makes copies of a request, each with an id and a timestamp of its
-// own.
+// loadCopy makes copies of a request, each with an id, a timestamp and, in real
+// events, a run of its own: the same run under several ids would be a
+// repetition, which endpoints handle once.
 type loadCopy struct {
 	origin        Request
 	request       *http.Request
 	headers       []string // that have the id
 	id, timestamp place    // in the body
+	run           place    // the end of the run's id
 }
 
 // place is a part of a body; of no length: the body has none.
 type place struct{ start, end int }
 
-const uuidLength = 36
+const (
+	uuidLength = 36
+	runDigits  = 12 // the last group of a UUID
+)
 
 const idempotencyKey = "Idempotency-Key"
 
@@ -49,9 +54,12 @@ func newLoadCopy(ctx context.Context, r Request) (loadCopy, error) {
 		id:        textIn(r.Body, owox.PathID, uuidLength),
 		timestamp: textIn(r.Body, owox.PathTimestamp, len(owox.FormatTimestamp(time.Time{}))),
 	}
-	id := owox.Identify(r.Body).ID
+	who := owox.Identify(r.Body)
+	if run := textIn(r.Body, owox.PathRunID, len(who.RunID)); !who.IsTest {
+		c.run = place{max(run.start, run.end-runDigits), run.end}
+	}
 	for name, values := range request.Header {
-		if strings.EqualFold(name, owox.HeaderID) && len(id) == uuidLength && slices.Equal(values, []string{id}) {
+		if strings.EqualFold(name, owox.HeaderID) && len(who.ID) == uuidLength && slices.Equal(values, []string{who.ID}) {
 			c.headers = append(c.headers, name)
 		}
 	}
@@ -82,6 +90,7 @@ func (c loadCopy) fresh(id uuid.UUID, now time.Time) *http.Request {
 	}
 	body := bytes.Clone(c.origin.Body)
 	copy(body[c.id.start:c.id.end], text)
+	copy(body[c.run.start:c.run.end], text[uuidLength-runDigits:])
 	if at := c.timestamp; at.end > 0 {
 		var room [64]byte // AppendTimestamp writes beyond the end before it cuts
 		copy(body[at.start:at.end], owox.AppendTimestamp(room[:0], now))

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,7 @@ func TestCurlCommandDeliversTheSameBytes(t *testing.T) {
 		Target, Header string
 		Body           string
 	}
+	var mu sync.Mutex // curl, in between, orders nothing for the race detector
 	var got []request
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -31,6 +33,8 @@ func TestCurlCommandDeliversTheSameBytes(t *testing.T) {
 		if len(r.Header["X-Odd"]) > 0 {
 			value = r.Header.Get("X-Odd")
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		got = append(got, request{r.RequestURI, value, string(body)})
 	}))
 	defer server.Close()
@@ -52,7 +56,9 @@ func TestCurlCommandDeliversTheSameBytes(t *testing.T) {
 		"bytes that are not text": {"/", "1", "{\"a\":\"\xff\xfe\"}"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			mu.Lock()
 			got = nil
+			mu.Unlock()
 			target, err := url.Parse(server.URL + tt.Target)
 			if err != nil {
 				t.Fatal(err)
@@ -63,6 +69,8 @@ func TestCurlCommandDeliversTheSameBytes(t *testing.T) {
 			if out, err := shell.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			want := tt
 			want.Target = target.RequestURI()
 			if diff := cmp.Diff([]request{want}, got); diff != "" {

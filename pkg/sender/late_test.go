@@ -23,7 +23,7 @@ type endsAnswerAtHangUp struct {
 }
 
 func (c endsAnswerAtHangUp) Close() error {
-	_, err := io.WriteString(c.other, "!")
+	_, err := io.WriteString(c.other, "\r\n")
 	time.Sleep(50 * time.Millisecond) // the transport reads it
 	return errors.Join(err, c.Conn.Close(), c.other.Close())
 }
@@ -38,7 +38,7 @@ func TestAnswerThatEndsAtTheHangUpIsNone(t *testing.T) {
 			if _, err := http.ReadRequest(bufio.NewReader(server)); err != nil {
 				t.Error(err)
 			}
-			io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n") //nolint:errcheck // the answer shows
+			io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n") //nolint:errcheck // the answer shows
 		}()
 		return endsAnswerAtHangUp{client, server}, nil
 	}

@@ -29,6 +29,8 @@ type Progress struct {
 	Deliveries, Failed int
 }
 
+const loadBodyWait = 10 * time.Millisecond // or an endpoint that stalls its bodies holds up what comes next
+
 const progressEvery = 200 * time.Millisecond
 
 // Load makes deliveries until they are made, time is up or the context ends,
@@ -44,7 +46,9 @@ func (s *Sender) Load(ctx context.Context, load Load) (LoadResult, error) {
 	transport := s.transport.Clone()
 	transport.MaxConnsPerHost = max(1, load.Concurrency)
 	defer transport.CloseIdleConnections()
-	run := loadRun{sender: &Sender{options: s.options, transport: transport}, load: load, tally: newTally()}
+	options := s.options
+	options.BodyWait = min(options.BodyWait, loadBodyWait)
+	run := loadRun{sender: &Sender{options: options, transport: transport}, load: load, tally: newTally()}
 	for _, request := range load.Requests {
 		one, err := newLoadCopy(ctx, request)
 		if err != nil {
@@ -107,13 +111,13 @@ func (r *loadRun) work(ctx context.Context) {
 			return
 		}
 		one := r.copies[turn%len(r.copies)]
-		got, err := r.sender.exchange(one.fresh(r.load.NewID(), r.clock.Add(start.Sub(r.start))))
+		got, err := r.sender.exchange(one.fresh(r.load.NewID(), r.clock.Add(start.Sub(r.start))), one.origin.Private)
 		end = time.Now()
 		if err != nil && ctx.Err() != nil {
 			return // cut off: nobody knows how it would have gone
 		}
 		samples = append(samples, sample{
-			at: end.Sub(r.start), took: end.Sub(due), status: got.status, failure: r.sender.explain(one.origin, got, err),
+			at: end.Sub(r.start), took: end.Sub(due) - got.bodyTook, status: got.status, failure: r.sender.explain(got, err),
 		})
 		if len(samples) == cap(samples) || end.Sub(flushed) > progressEvery/4 {
 			r.tally.add(samples)

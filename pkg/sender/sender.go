@@ -1,8 +1,9 @@
 // Package sender delivers events to an endpoint as OWOX does: one POST with
-// the documented headers, a time limit over the whole exchange, and success
-// only for a 2xx status. How real events are retried, and which redirects are
-// followed when that is asked for, was observed of the real sender. [Sender.Load]
-// makes many such deliveries and measures them.
+// the documented headers, and success only for a 2xx status whose headers
+// arrive within the time limit, whatever the body does. Which failures are
+// tried again comes from the retry table of package owox; which redirects are
+// followed, when that is asked for, was observed of the real sender.
+// [Sender.Load] makes many such deliveries and measures them.
 //
 // A failed delivery is not an error of this package: it is an [delivery.Attempt]
 // that says what happened and what to do about it.
@@ -16,7 +17,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/http"
@@ -36,6 +36,9 @@ type Request struct {
 	URL     *url.URL      // scheme http or https, with a host
 	Headers []owox.Header // names are written as they are spelt here
 	Body    []byte        // sent unchanged
+	// Private are the names of headers that a redirect takes to no other host.
+	// Authorization and Cookie are private, and the documented ones never are.
+	Private []string
 }
 
 // NewRequest returns the request for a payload: its bytes, the documented
@@ -67,13 +70,20 @@ func (r Request) HasHeader(name string) bool {
 }
 
 // http makes the request. Header names keep their spelling: net/http writes
-// the keys of the map as they are.
+// the keys of the map as they are. A user name and password in the URL become
+// basic authentication.
 func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), target.String(), bytes.NewReader(r.Body))
+	escaped := *target
+	escaped.RawQuery = escapeQuery(target.RawQuery)
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, owox.Method), escaped.String(), bytes.NewReader(r.Body))
 	if err != nil {
-		return nil, fmt.Errorf("make a request for %s: %w", target.Redacted(), err)
+		return nil, fmt.Errorf("make a request for %s: %s", Redact(target.String()), innermost(err))
 	}
 	request.Host = "" // that of the URL, which a redirect changes
+	if user := request.URL.User; user != nil && !r.HasHeader("Authorization") {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
 	for _, h := range r.Headers {
 		if strings.EqualFold(h.Name, "Host") {
 			request.Host = h.Value
@@ -90,18 +100,40 @@ func (r Request) http(ctx context.Context, target *url.URL) (*http.Request, erro
 	return request, nil
 }
 
+// escapeQuery escapes what must not be on the wire as it is. Browsers and OWOX's
+// client do the same; net/http would send a space and so break the request line.
+func escapeQuery(raw string) string {
+	var out strings.Builder
+	for i := range len(raw) {
+		if c := raw[i]; c <= ' ' || c >= 0x7f {
+			fmt.Fprintf(&out, "%%%02X", c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
 // Options configure a [Sender]. The zero value delivers as OWOX does, except
 // that it tries once and follows no redirect.
 type Options struct {
-	Timeout         time.Duration // of one attempt, the whole exchange; 0: owox.Timeout
+	Timeout         time.Duration // of one attempt, until the headers of the answer; 0: owox.Timeout
 	Attempts        int           // at most; 0: 1
+	RetryAll        bool          // after every failure, not only after those that OWOX retries
 	FollowRedirects bool          // as the real sender does, up to 5
-	Insecure        bool          // accept any certificate
-	RootCAs         *x509.CertPool
-	Proxy           func(*http.Request) (*url.URL, error) // nil: none
-	IdleTimeout     time.Duration                         // of connections without a request; 0: 90 s
-	Now             func() time.Time                      // nil: time.Now
-	Sleep           func(context.Context, time.Duration)  // nil: waits
+	// BodyWait is how long the body of an answer is waited for when its headers
+	// are there, within Timeout; 0: 100 ms. A load waits for 10 ms at most.
+	// Connections whose answer is not whole by then are closed.
+	BodyWait time.Duration
+	// Relayed: what is delivered was received before. Hints do not say that OWOX
+	// would lose it.
+	Relayed     bool
+	Insecure    bool // accept any certificate
+	RootCAs     *x509.CertPool
+	Proxy       func(*http.Request) (*url.URL, error) // nil: none
+	IdleTimeout time.Duration                         // of connections without a request; 0: 4 s, as the real sender
+	Now         func() time.Time                      // nil: time.Now
+	Sleep       func(context.Context, time.Duration)  // nil: waits
 }
 
 // Sender delivers requests. It may be used by several goroutines at once.
@@ -118,6 +150,9 @@ func New(options Options) *Sender {
 	if options.Attempts == 0 {
 		options.Attempts = 1
 	}
+	if options.BodyWait == 0 {
+		options.BodyWait = bodyWait
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -126,6 +161,11 @@ func New(options Options) *Sender {
 	}
 	return &Sender{options: options, transport: newTransport(options)}
 }
+
+const (
+	bodyWait    = 100 * time.Millisecond
+	idleTimeout = 4 * time.Second // as the real sender keeps connections
+)
 
 // newTransport returns the transport of a sender. It goes on connecting for
 // the next request when nobody waits any more, hence the limits.
@@ -143,7 +183,7 @@ func newTransport(options Options) *http.Transport {
 		TLSHandshakeTimeout: options.Timeout,
 		DisableCompression:  true,        // or a header of its own is added
 		MaxIdleConnsPerHost: math.MaxInt, // as many as were used at once
-		IdleConnTimeout:     cmp.Or(options.IdleTimeout, 90*time.Second),
+		IdleConnTimeout:     cmp.Or(options.IdleTimeout, idleTimeout),
 
 		MaxResponseHeaderBytes: 1 << 20,
 	}
@@ -173,7 +213,8 @@ func (s *Sender) Deliver(ctx context.Context, r Request, each func(delivery.Atte
 		if each != nil {
 			each(attempt)
 		}
-		if number >= s.options.Attempts || !Retryable(attempt) || ctx.Err() != nil {
+		again := !attempt.OK() && (s.options.RetryAll || Retryable(attempt))
+		if number >= s.options.Attempts || !again || ctx.Err() != nil {
 			return outcome
 		}
 		s.options.Sleep(ctx, delays[min(number, len(delays))-1])
@@ -183,131 +224,34 @@ func (s *Sender) Deliver(ctx context.Context, r Request, each func(delivery.Atte
 	}
 }
 
-// Retryable reports whether OWOX tries again after such an attempt: after
-// time-outs, connections refused or reset, unresolved names, 5xx and 429.
+// Retryable reports whether OWOX tries a real event again after such an
+// attempt, by the retry table.
 func Retryable(a delivery.Attempt) bool {
-	if a.OK() {
-		return false
-	}
-	switch a.Failure.Kind {
-	case delivery.TimedOut, delivery.Refused, delivery.Reset, delivery.UnknownHost:
-		return true
-	case delivery.BadStatus:
-		return a.Status >= 500 || a.Status == http.StatusTooManyRequests
-	default:
-		return false
-	}
+	return a.Outcome != "" && owox.RetryAfter(a.Outcome).Again()
 }
 
 // attempt makes one exchange and says how it went and where the time went.
 func (s *Sender) attempt(ctx context.Context, r Request, number int) delivery.Attempt {
 	identity := owox.Identify(r.Body)
-	attempt := delivery.Attempt{ID: identity.ID, Event: identity.Event, URL: r.URL.Redacted(), Number: number}
+	attempt := delivery.Attempt{ID: identity.ID, Event: identity.Event, URL: Redact(r.URL.String()), Number: number}
 	stopwatch := newStopwatch(s.options.Now)
-	var got answer
+	got := answer{from: r.URL}
 	request, err := r.http(httptrace.WithClientTrace(ctx, stopwatch.trace()), r.URL)
 	if err == nil {
-		got, err = s.exchange(request)
+		got, err = s.exchange(request, r.Private)
 	}
 	attempt.Duration, attempt.Timing = stopwatch.stop()
+	attempt.Duration = max(0, attempt.Duration-got.bodyTook)
 	attempt.Status, attempt.Headers = got.status, owox.SortHeaders(got.header)
-	attempt.Body = decode(got.header.Get("Content-Encoding"), got.body)
+	attempt.Body, attempt.Cut = decode(got.header.Get("Content-Encoding"), got.body)
+	attempt.Cut = attempt.Cut || got.cut
+	attempt.Note = got.note()
 	if ctx.Err() != nil && err != nil {
 		err = errInterrupted
 	}
-	attempt.Failure = s.explain(r, got, err)
+	attempt.Failure = s.explain(got, err)
+	attempt.Outcome = outcome(got, attempt.Failure)
 	return attempt
 }
 
-// answer is what came back of an exchange, as far as it got.
-type answer struct {
-	connected bool // the request had a connection
-	status    int  // 0: there was no answer
-	header    http.Header
-	body      []byte // its beginning
-}
-
-const maxHops = 5
-
-// exchange posts the request, follows redirects when asked to, and reads the
-// answer to its end. All that is sent goes through here, and the time limit
-// covers all of it.
-func (s *Sender) exchange(request *http.Request) (got answer, err error) {
-	ctx, cancel := context.WithTimeout(request.Context(), s.options.Timeout)
-	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.connected = true }})
-	request = request.WithContext(ctx)
-	for hop := 0; ; hop++ {
-		if err := s.roundTrip(request, &got); err != nil {
-			return got, err
-		}
-		location := redirect(request.URL, got)
-		if location == nil || !s.options.FollowRedirects {
-			return got, nil
-		}
-		if hop == maxHops {
-			return got, errTooManyRedirects
-		}
-		request = request.WithContext(ctx)
-		request.URL = location
-		if request.Body, err = request.GetBody(); err != nil {
-			return got, err
-		}
-	}
-}
-
-// roundTrip makes one request of an exchange. An answer that comes after the
-// time limit is none: it may be an answer to the hang-up, which over TLS the
-// transport says before it stops reading.
-func (s *Sender) roundTrip(request *http.Request, got *answer) error {
-	ctx := request.Context()
-	response, err := s.transport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close() //nolint:errcheck // nothing is written
-	if late := ctx.Err(); late != nil {
-		return late
-	}
-	got.status, got.header, got.body = response.StatusCode, response.Header, nil
-	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == http.NoBody {
-		return nil // what follows a switch is no body, and the context does not end it
-	}
-	got.body, err = readBody(response.Body)
-	return cmp.Or(err, ctx.Err())
-}
-
-// redirect returns where an answer leads to, or nil.
-func redirect(from *url.URL, got answer) *url.URL {
-	switch got.status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		to, err := from.Parse(got.header.Get("Location"))
-		if err != nil || got.header.Get("Location") == "" || to.Scheme != "http" && to.Scheme != "https" {
-			return nil
-		}
-		return to
-	default:
-		return nil
-	}
-}
-
-const maxKept = 64 << 10
-
-// readBody reads a body to its end, because the time limit covers it, and
-// keeps its beginning.
-func readBody(body io.Reader) (kept []byte, err error) {
-	kept, err = io.ReadAll(io.LimitReader(body, maxKept))
-	if err == nil {
-		_, err = io.Copy(io.Discard, body)
-	}
-	if err != nil {
-		err = fmt.Errorf("read the answer: %w", err)
-	}
-	return kept, err
-}
-
-var (
-	errInterrupted      = errors.New("interrupted")
-	errTooManyRedirects = fmt.Errorf("more than %d redirects", maxHops)
-)
+var errInterrupted = errors.New("interrupted")

@@ -30,7 +30,7 @@ func (r Request) Wire() ([]byte, error) {
 	if err != nil {
 		_ = client.Close() // only ends the recording
 		<-wire
-		return nil, fmt.Errorf("make a request for %s: %w", r.URL.Redacted(), err)
+		return nil, fmt.Errorf("make a request for %s: %w", Redact(r.URL.String()), err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it is empty
 	return <-wire, nil

@@ -76,6 +76,9 @@ type Finding struct {
 	// to add.
 	Want string `json:"want,omitzero"`
 	Got  string `json:"got,omitzero"`
+	// Earlier is the number in a journal of the delivery that came before; 0: it
+	// is unknown, or the finding is about something else.
+	Earlier int64 `json:"earlier,omitzero"`
 }
 
 // Valid reports whether there is no finding of severity [Error].

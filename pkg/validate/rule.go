@@ -20,7 +20,7 @@ const (
 	saysExamples = "Events: the example payloads show the member. The documentation does not promise it, and real deliveries sometimes lack it."
 	saysHeaders  = "Request Format: every webhook request is a POST with the documented headers."
 	saysJSON     = "Webhooks: OWOX sends an HTTP POST request with a JSON payload."
-	fixSender    = "A delivery of OWOX never looks like this: find out what changed it on its way, or mend what made it."
+	fixSender    = "OWOX never sends this: find out what changed the delivery on its way, or fix what created it."
 	fixReader    = "Make your endpoint read the payload without it."
 )
 
@@ -42,13 +42,13 @@ func declare(id string, severity Severity, title, says, fix string, words func(F
 
 // The ids of the rules.
 var (
-	JSONSyntax            = declare("json-syntax", Error, "The body is well-formed JSON.", saysJSON, "Mend the payload at the place given. "+fixSender, sayMalformed)
+	JSONSyntax            = declare("json-syntax", Error, "The body is well-formed JSON.", saysJSON, "Fix the payload at the given place. "+fixSender, sayMalformed)
 	TrailingData          = declare("trailing-data", Error, "Nothing follows the payload.", saysJSON, "Send one JSON value per request.", say("something follows the payload"))
 	MemberUnique          = declare("member-unique", Error, "An object has each member once.", saysJSON+" RFC 8259: readers disagree about members with the same name.", fixSender, sayPath(" occurs more than once"))
 	UTF8                  = declare("utf-8", Error, "The body is UTF-8.", saysJSON+" RFC 8259: JSON that is exchanged is UTF-8.", "Encode the payload as UTF-8.", sayGot("invalid UTF-8: ", ""))
 	LoneSurrogate         = declare("lone-surrogate", Warning, "Escapes such as \\ud800 come in pairs.", "RFC 8259, section 8.2: readers treat half a pair in different ways.", "Expect your reader to replace or to refuse it.", sayGot("", " is half of a pair of escapes"))
 	BodySize              = declare("body-size", Error, "The body is no larger than the limit.", "The documentation sets no limit; owoxhook reads up to 1 MiB unless told otherwise.", "Raise the limit with --max-body if payloads of this size are real.", sayLimit("the body is larger than the limit of ", ""))
-	NestingDepth          = declare("nesting-depth", Error, "The payload nests no deeper than 64 levels.", "Events: documented payloads nest four levels deep.", fixSender, sayLimit("nested deeper than ", ": not judged from here"))
+	NestingDepth          = declare("nesting-depth", Error, "The payload nests no deeper than 64 levels.", "Events: documented payloads nest four levels deep.", fixSender, sayLimit("nested deeper than ", ": not validated from here"))
 	MemberType            = declare("member-type", Error, "Every documented member has the documented JSON type.", "Payload Structure and Events: the type column and the examples. Field: an unknown value is left out, never null.", fixSender, sayWant)
 	EnvelopeMember        = declare("envelope-member-present", Error, "The envelope has every member of the documented table.", saysEnvelope, fixSender, sayPath(" is missing"))
 	IDIsUUID              = declare("id-is-uuid", Error, "The event ID is a UUID.", "Payload Structure: unique event ID (UUID).", fixSender, sayNot)
@@ -70,7 +70,7 @@ var (
 	HTTPSyntax            = declare("http-syntax", Error, "A raw request is well-formed HTTP/1.1.", saysHeaders, "Compare with owoxhook sample --format http.", sayHTTP)
 	MethodIsPost          = declare("method-is-post", Error, "The method is POST.", saysHeaders, "Send a POST request.", sayMethod)
 	ContentTypeHeader     = declare("content-type-header", Error, owox.HeaderContentType+" is "+owox.ContentType+".", saysHeaders, "Send the header exactly as documented, without a charset: JSON is always UTF-8. To accept other values: --rule content-type-header=warning.", sayContentType)
-	ContentEncoding       = declare("content-encoding", Error, "The body is not compressed.", saysHeaders+" A content encoding is not among them.", "Send the body as it is.", sayGot("the body is compressed with ", ": not judged"))
+	ContentEncoding       = declare("content-encoding", Error, "The body is not compressed.", saysHeaders+" A content encoding is not among them.", "Send the body as it is.", sayGot("the body is compressed with ", ": not validated"))
 	UserAgentHeader       = declare("user-agent-header", Error, owox.HeaderUserAgent+" is "+owox.UserAgent+".", saysHeaders, "Send the header exactly as documented; some proxies replace it.", sayHeader)
 	HeaderOnce            = declare("header-once", Error, "Each documented header occurs once.", saysHeaders, fixSender, sayOccurs)
 	IDHeaderPresent       = declare("id-header-present", Error, "The request has "+owox.HeaderID+".", saysHeaders, "Send the header; some proxies remove headers they do not know.", sayPath(" is missing"))
@@ -79,7 +79,8 @@ var (
 	EventHeaderPresent    = declare("event-header-present", Error, "The request has "+owox.HeaderEvent+".", saysHeaders, "Send the header; some proxies remove headers they do not know.", sayPath(" is missing"))
 	EventHeaderDocumented = declare("event-header-documented", Error, owox.HeaderEvent+" is a documented event type.", "Request Format: event type string.", "Look for a misspelt event type; owoxhook events lists them all.", sayNot)
 	EventHeaderMatches    = declare("event-header-matches", Error, owox.HeaderEvent+" is the event type of the payload.", "Request Format and Payload Structure: both are the event type.", "Send the same event type in both places.", sayOther(owox.PathEvent))
-	IDSeenBefore          = declare("id-seen-before", Info, "A delivery brings a new event.", "Payload Structure: use the ID for deduplication. Field: every retry of one event carries the same ID.", "Make your endpoint ignore an ID that it has handled.", sayGot("", " was delivered before: a retry, or sent again"))
+	IDSeenBefore          = declare("id-seen-before", Info, "A delivery brings a new event.", "Payload Structure: use the ID for deduplication. Field: every retry of one event carries the same ID.", "Make your endpoint ignore an ID that it has handled.", sayBefore("", "a retry, or sent again"))
+	RunSeenBefore         = declare("run-seen-before", Info, "A delivery of another ID brings another run.", "Field: the sender makes the ID when it sends. After a crash of its own, or when its queue takes a batch up again, the same run comes under a new ID.", "Make your endpoint ignore a run that it has handled: "+owox.PathEvent+" and "+owox.PathRunID+" together tell it, where the latter is not empty.", sayBefore("run ", "under another id"))
 )
 
 // Rules returns all rules: those of payloads first, then those of requests.

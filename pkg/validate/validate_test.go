@@ -113,10 +113,10 @@ func TestPayloadRules(t *testing.T) {
 		{"64 levels", set(t, failed, "data.x", deep(62)), []string{"«\"x\"» info: data.x is not documented [undocumented-member]"}},
 		{"65 levels", set(t, failed, "data.x", deep(63)), []string{
 			"«\"x\"» info: data.x is not documented [undocumented-member]",
-			"1:580: error: nested deeper than 64 levels: not judged from here [nesting-depth]",
+			"1:580: error: nested deeper than 64 levels: not validated from here [nesting-depth]",
 		}},
 		{"a hundred thousand levels", strings.Repeat("[", 100_000), []string{
-			"1:65: error: nested deeper than 64 levels: not judged from here [nesting-depth]",
+			"1:65: error: nested deeper than 64 levels: not validated from here [nesting-depth]",
 			"1:10001: error: malformed JSON: exceeded max depth [json-syntax]",
 		}},
 
@@ -421,7 +421,7 @@ func TestRequestRules(t *testing.T) {
 			"1:2: error: malformed JSON: the payload is cut off [json-syntax]",
 		}},
 		{"a compressed body", "POST", header("Content-Encoding", "gzip"), "\x1f\x8b", []string{
-			"0:0: error: the body is compressed with gzip: not judged [content-encoding]",
+			"0:0: error: the body is compressed with gzip: not validated [content-encoding]",
 		}},
 	}
 	for _, tt := range tests {
@@ -506,8 +506,12 @@ func TestSeenBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"0:0: info: x was delivered before: a retry, or sent again [id-seen-before]"}
-	if diff := cmp.Diff(want, say(v.SeenBefore("x"))); diff != "" {
+	want := []string{
+		"0:0: info: x was delivered before: a retry, or sent again [id-seen-before]",
+		"0:0: info: x was delivered before as delivery 3: a retry, or sent again [id-seen-before]",
+		"0:0: info: run r was delivered before as delivery 3: under another id [run-seen-before]",
+	}
+	if diff := cmp.Diff(want, say(slices.Concat(v.SeenBefore("x", 0), v.SeenBefore("x", 3), v.RunSeenBefore("r", 3)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -79,9 +79,14 @@ func (v *Validator) Identify(method string, header http.Header, body []byte) (ow
 }
 
 // SeenBefore returns the finding for a delivery whose id was seen before, or
-// none when its rule is off.
-func (v *Validator) SeenBefore(id string) []Finding {
-	return v.finish(v.add(nil, Finding{Rule: IDSeenBefore, Offset: -1, Got: clip(id)}), nil)
+// none when its rule is off. earlier is the number of that delivery, or 0.
+func (v *Validator) SeenBefore(id string, earlier int64) []Finding {
+	return v.finish(v.add(nil, Finding{Rule: IDSeenBefore, Offset: -1, Got: clip(id), Earlier: earlier}), nil)
+}
+
+// RunSeenBefore is SeenBefore for a run that was seen under another id.
+func (v *Validator) RunSeenBefore(run string, earlier int64) []Finding {
+	return v.finish(v.add(nil, Finding{Rule: RunSeenBefore, Offset: -1, Got: clip(run), Earlier: earlier}), nil)
 }
 
 // Payload judges a body with the default configuration.

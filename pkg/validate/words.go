@@ -1,6 +1,9 @@
 package validate
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // What a finding wants or got is data for programs; the functions below make
 // the sentence for people of it, each for the findings of one rule or more.
@@ -31,6 +34,17 @@ func sayPath(rest string) func(Finding) string {
 
 func sayIs(rest string) func(Finding) string {
 	return func(f Finding) string { return f.Path + " is " + f.Got + rest }
+}
+
+// sayBefore names the delivery that came before, if it has a number.
+func sayBefore(what, how string) func(Finding) string {
+	return func(f Finding) string {
+		as := ""
+		if f.Earlier > 0 {
+			as = " as delivery " + strconv.FormatInt(f.Earlier, 10)
+		}
+		return what + f.Got + " was delivered before" + as + ": " + how
+	}
 }
 
 func sayGot(before, behind string) func(Finding) string {

@@ -19,7 +19,9 @@ import (
 
 // build builds a program as the README says.
 func (b *bench) build(what, to string) error {
-	out, err := exec.CommandContext(b.ctx, "go", "build", "-o", to, what).CombinedOutput()
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-o", to, what)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", what, err, out)
 	}

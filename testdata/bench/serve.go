@@ -48,14 +48,15 @@ func bare(w http.ResponseWriter, r *http.Request) {
 
 // A row as the journal writes it, with its columns.
 const insertion = `INSERT INTO deliveries (webhook_id, received_at, method, path, remote, headers, body, cut, event, is_test,
-	project_id, data_mart_id, data_mart_title, run_id, run_status, valid, findings, answered, state, delivered, duplicate_of)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, FALSE, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?))`
+	project_id, data_mart_id, data_mart_title, run_id, run_status, valid, findings, answered, state, delivered, duplicate_of, same_run_as)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, FALSE, (SELECT MIN(sequence) FROM deliveries WHERE webhook_id = ?),
+		(SELECT CASE WHEN webhook_id <> ? THEN sequence END FROM deliveries WHERE run_id = ? AND event = ? ORDER BY sequence LIMIT 1))`
 
 func values(r *http.Request, body []byte, headers string) []any {
 	who := owox.Identify(body)
 	return []any{
 		who.ID, owox.FormatTimestamp(time.Now()), r.Method, r.RequestURI, r.RemoteAddr, headers, body, false, string(who.Event), who.IsTest,
-		who.ProjectID, who.DataMartID, who.Title, who.RunID, who.RunStatus, true, "[]", http.StatusOK, "valid", who.ID,
+		who.ProjectID, who.DataMartID, who.Title, who.RunID, who.RunStatus, true, "[]", http.StatusOK, "valid", who.ID, who.ID, who.RunID, string(who.Event),
 	}
 }
 

@@ -16,18 +16,23 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-func sample() []byte { return owox.Documented(owox.RunFailed) }
+// sample returns a payload whose run has the id of the event, so that both
+// become new together: the same run under several ids is a repetition.
+func sample() []byte {
+	documented := owox.Documented(owox.RunFailed)
+	return set(documented, owox.PathRunID, owox.Identify(documented).ID)
+}
 
-// post makes a script for wrk out of a seed and the three pieces of a request
-// around its two ids: each request has one of its own.
+// post makes a script for wrk out of a seed and the four pieces of a request
+// around its three ids: each request has one of its own.
 const post = `
-local first, second, third = %[2]q, %[3]q, %[4]q
+local first, second, third, fourth = %[2]q, %[3]q, %[4]q, %[5]q
 local random, format = math.random, string.format
 function init(args) math.randomseed(%[1]d) end
 function request()
   local id = format("%%08x-%%04x-4%%03x-8%%03x-%%06x%%06x", random(0, 0xffffffff), random(0, 0xffff),
     random(0, 0xfff), random(0, 0xfff), random(0, 0xffffff), random(0, 0xffffff))
-  return first .. id .. second .. id .. third
+  return first .. id .. second .. id .. third .. id .. fourth
 end
 `
 
@@ -70,10 +75,10 @@ func deliveriesTo(url string, seed int64) (string, error) {
 		return "", err
 	}
 	pieces := strings.Split(text.String(), who.ID)
-	if len(pieces) != 3 {
-		return "", fmt.Errorf("the id is %d times in a delivery, want 2", len(pieces)-1)
+	if len(pieces) != 4 {
+		return "", fmt.Errorf("the id is %d times in a delivery, want 3", len(pieces)-1)
 	}
-	return fmt.Sprintf(post, seed, pieces[0], pieces[1], pieces[2]), nil
+	return fmt.Sprintf(post, seed, pieces[0], pieces[1], pieces[2], pieces[3]), nil
 }
 
 // What wrk prints. Its first table has percentages too: those of samples within

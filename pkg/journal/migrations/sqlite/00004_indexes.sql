@@ -19,6 +19,7 @@ CREATE TABLE new_deliveries (
     answered        INTEGER NOT NULL, -- HTTP status; 0: nobody waited for it
     delivered       BOOLEAN NOT NULL, -- an attempt at it was a success
     duplicate_of    INTEGER,          -- sequence of the first one with its webhook_id, which may be pruned by now
+    same_run_as     INTEGER,          -- sequence of the first one of its event and run, under another webhook_id
     findings        TEXT    NOT NULL, -- JSON
     cut             BOOLEAN NOT NULL, -- body is only the beginning of what came
     body            BLOB    NOT NULL  -- as it came
@@ -69,7 +70,7 @@ INSERT INTO new_deliveries
 SELECT sequence, webhook_id, received_at, method, path, remote, headers, event, is_test, project_id, data_mart_id, data_mart_title,
     run_id, run_status, valid,
     CASE WHEN answered = 0 OR note = 'the sender hung up before the answer' THEN 'gone' WHEN valid THEN 'valid' ELSE 'invalid' END,
-    answered, EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.sequence AND ok), duplicate_of, findings, cut, body
+    answered, EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.sequence AND ok), duplicate_of, NULL, findings, cut, body
 FROM deliveries
 WHERE sequence NOT IN (SELECT sequence FROM refused);
 
@@ -89,6 +90,7 @@ ALTER TABLE new_deliveries RENAME TO deliveries;
 
 -- One for each question, in the order that the answers are listed in.
 CREATE INDEX deliveries_webhook_id ON deliveries (webhook_id, sequence);
+CREATE INDEX deliveries_run ON deliveries (run_id, event, sequence);
 CREATE INDEX deliveries_received_at ON deliveries (received_at, sequence);
 CREATE INDEX deliveries_data_mart_id ON deliveries (data_mart_id, sequence);
 CREATE INDEX deliveries_data_mart_title ON deliveries (data_mart_title, sequence);

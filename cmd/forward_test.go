@@ -1,0 +1,34 @@
+package cmd
+
+import (
+	"testing"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+)
+
+// A stranger gets the application's answer or learns that there was none, and
+// nothing else.
+func TestAnswersOfApplicationsArePassedOnWhole(t *testing.T) {
+	const notTaken, cut = "the application did not take the delivery\n", "the application's answer was cut off\n"
+	failed := func(kind delivery.FailureKind) *delivery.Failure {
+		return &delivery.Failure{Kind: kind, Error: "10.0.0.1:3000 said no"}
+	}
+	for name, tt := range map[string]struct {
+		attempt delivery.Attempt
+		status  int
+		body    string
+	}{
+		"a success":            {delivery.Attempt{Status: 201, Body: []byte("made")}, 201, "made"},
+		"a failure":            {delivery.Attempt{Status: 999, Body: []byte("no"), Failure: failed(delivery.BadStatus)}, 999, "no"},
+		"a success, cut":       {delivery.Attempt{Status: 200, Body: []byte("be"), Cut: true}, 200, cut},
+		"another protocol":     {delivery.Attempt{Status: 101, Failure: failed(delivery.BadStatus)}, 502, notTaken},
+		"a status that is low": {delivery.Attempt{Status: 99, Failure: failed(delivery.BadStatus)}, 502, notTaken},
+		"a status that is big": {delivery.Attempt{Status: 1000, Failure: failed(delivery.BadStatus)}, 502, notTaken},
+		"nobody there":         {delivery.Attempt{Failure: failed(delivery.Refused)}, 502, notTaken},
+		"too slow":             {delivery.Attempt{Failure: failed(delivery.TimedOut)}, 504, notTaken},
+	} {
+		if got := passOn(tt.attempt); got.Status != tt.status || string(got.Body) != tt.body {
+			t.Errorf("%s is answered %d %q, want %d %q", name, got.Status, got.Body, tt.status, tt.body)
+		}
+	}
+}
