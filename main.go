@@ -1,4 +1,4 @@
-// Command owoxhook sends, receives and judges OWOX Data Marts webhooks.
+// Command owoxhook sends, receives and validates OWOX Data Marts webhooks.
 package main
 
 import (

@@ -78,7 +78,7 @@ func (a *app) bindReport(cmd *cobra.Command) {
 }
 
 // reporting runs the work of a command with the reporter that the flags ask
-// for. What was judged is worth nothing when its report cannot be written.
+// for. A verdict is worth nothing when its report cannot be written.
 func (a *app) reporting(options report.Options, work func(report.Reporter) error) error {
 	reporter, done, err := a.reporter(options)
 	if err != nil {
@@ -153,7 +153,7 @@ func (a *app) unknownFormat(formats []string) error {
 	return usagef("unknown output format %q%s", a.output, oneOf(a.output, formats))
 }
 
-// wantsJSON is for commands that print what they know, not what they judged.
+// wantsJSON is for commands that print what they know, not what they checked.
 func (a *app) wantsJSON() (bool, error) {
 	switch {
 	case a.output == report.JSON:
@@ -210,7 +210,7 @@ func (a *app) width(stream any) int {
 }
 
 // note says something to people, on standard error. That it cannot be written
-// is nobody's trouble.
+// does not matter.
 func (a *app) note(format string, args ...any) {
 	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.width(a.err)))
 }

@@ -31,7 +31,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// judgedError says that what was judged is not right. The details were
+// judgedError says that a check failed. The details were
 // reported as results.
 type judgedError struct{ error }
 
@@ -58,7 +58,7 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errNoReader):
-		return exitOK // whoever read our output has seen enough, as in | head
+		return exitOK // the reader of our output has seen enough, as in | head
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted
 	}

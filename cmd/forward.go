@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,6 +114,7 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 		return receiver.Answer{}, false
 	}
 	request := sender.Again(f.to, *d)
+	request.Headers = slices.DeleteFunc(request.Headers, claimsOrigin)
 	request = request.WithHeader(owox.Header{Name: headerForwardedFor, Value: forwardedFor(*d)})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Proto", Value: f.proto})
 	request = request.WithHeader(owox.Header{Name: "X-Forwarded-Host", Value: owox.HeaderValue(d.Headers, "Host")})
@@ -141,6 +143,16 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	}
 	return answer, true
 }
+
+// claimsOrigin reports whether a header is one by which applications are told
+// where a request came from. None goes on but those set here; servers that make
+// variables of headers take an underscore for a hyphen.
+func claimsOrigin(h owox.Header) bool {
+	name := strings.ReplaceAll(strings.ToLower(h.Name), "_", "-")
+	return strings.HasPrefix(name, "x-forwarded-") || slices.Contains(originHeaders, name)
+}
+
+var originHeaders = []string{"forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-cluster-client-ip", "x-original-forwarded-for"}
 
 // forwardedFor adds the address that the delivery came from to those that it
 // says it came by: whoever adds none can be made to vouch for a forged one.

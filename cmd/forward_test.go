@@ -4,7 +4,20 @@ import (
 	"testing"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 )
+
+// No spelling of a header has the application believe a stranger.
+func TestClaimsOfOriginDoNotGoOn(t *testing.T) {
+	for name, want := range map[string]bool{
+		"X-Forwarded-For": true, "X-Forwarded-Proto": true, "X_forwarded_for": true, "Forwarded": true, "X-Real-Ip": true, "X_real-Ip": true,
+		"Cf-Connecting-Ip": true, "X-Webhook-ID": false, "Content-Type": false, "Authorization": false, "X-Forward": false,
+	} {
+		if got := claimsOrigin(owox.Header{Name: name, Value: "34.38.103.182"}); got != want {
+			t.Errorf("%s claims an origin: %v, want %v", name, got, want)
+		}
+	}
+}
 
 // A stranger gets the application's answer or learns that there was none, and
 // nothing else.

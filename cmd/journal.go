@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,13 @@ func (f *journalFlags) bind(cmd *cobra.Command) {
 
 func (f journalFlags) journalPath() string {
 	return cmp.Or(f.file, filepath.Join(xdg.StateHome, "owoxhook", "journal.db"))
+}
+
+// readByAll reports whether whoever uses the machine may read a file.
+func readByAll(file string) bool {
+	const others = 0o004
+	info, err := os.Stat(file)
+	return err == nil && runtime.GOOS != "windows" && info.Mode()&others != 0
 }
 
 // withJournal changes a journal that must be there.

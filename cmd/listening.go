@@ -140,6 +140,9 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 	if l.journal, err = journal.Open(ctx, l.opts.journalPath(), journal.Options{Keep: l.opts.keep, KeepBytes: int64(l.opts.keepBytes)}); err != nil {
 		return journalError(err)
 	}
+	if file := l.opts.journalPath(); readByAll(file) {
+		l.note("note: every user of this machine can read %s: chmod 600 it", report.Escape(file))
+	}
 	options.Keep = l.journal.Keep
 	return nil
 }
@@ -185,6 +188,13 @@ func (l *listening) received(d delivery.Delivery) {
 	}
 	l.watch.Add(d)
 	l.queue.Put(d)
+}
+
+// refused counts a request that never became a record.
+func (l *listening) refused() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.states[delivery.StateRefused]++
 }
 
 // end prints the summary, unless the output broke before, and returns the

@@ -144,7 +144,7 @@ func runValidate(ctx context.Context, a *app, opts validateOptions, args []strin
 	})
 }
 
-// judge judges files and counts what it finds.
+// judge validates files and counts what it finds.
 type judge struct {
 	*app
 	reporter  report.Reporter
@@ -155,7 +155,7 @@ type judge struct {
 	counts            [validate.Error + 1]int // findings by severity
 }
 
-// path judges a file, or all payloads in a directory.
+// path validates a file, or all payloads in a directory.
 func (j *judge) path(ctx context.Context, name string) error {
 	info, err := os.Stat(name)
 	if name == "-" || err != nil || !info.IsDir() {

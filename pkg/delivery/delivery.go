@@ -1,7 +1,7 @@
 // Package delivery holds the records that the rest of the program passes
 // around: what was received, what was attempted, and how it ended.
 //
-// They are plain values. Whoever makes one fills it in whole; whoever gets one
+// They are plain values. The maker of one fills it in whole; everyone else
 // only reads it.
 package delivery
 

@@ -79,7 +79,7 @@ func New(expected Deliveries) *Watch {
 }
 
 // Add counts a request. Only a valid delivery that matches counts towards what
-// is expected.
+// is expected, and not when the application behind did not take it.
 func (w *Watch) Add(d delivery.Delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,6 +94,10 @@ func (w *Watch) Add(d delivery.Delivery) {
 			w.sum.Invalid++
 		}
 	case delivery.StateValid:
+		if d.Forwarded != nil && !d.Forwarded.OK() {
+			w.sum.NotTaken++
+			break
+		}
 		w.arrived(d)
 	}
 	if w.expected.Any() && (w.met() || w.failed()) {
@@ -138,8 +142,8 @@ func (w *Watch) Wait(ctx context.Context) error {
 }
 
 // Err returns nil when everything is as expected by now, otherwise an [*Unmet].
-// A delivery that could not be kept is a failure unless everything expected has
-// arrived: its sender may have tried again.
+// A delivery that could not be kept, or that the application did not take, is a
+// failure unless everything expected has arrived: its sender may have tried again.
 func (w *Watch) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,7 +151,7 @@ func (w *Watch) Err() error {
 	if w.expected.AcceptAll {
 		unmet.Invalid = 0
 	}
-	if unmet.Invalid == 0 && w.met() && (unmet.NotKept == 0 || w.expected.Any()) {
+	if unmet.Invalid == 0 && w.met() && (unmet.NotKept+unmet.NotTaken == 0 || w.expected.Any()) {
 		return nil
 	}
 	return &unmet
@@ -161,6 +165,7 @@ type Unmet struct {
 	Invalid       int              // arrived, and must not; whatever else is missing
 	NotKept       int              // were answered with 503
 	Detail        string           // why the last one was not kept
+	NotTaken      int              // were forwarded, without success
 	Within        time.Duration    // how long was waited; 0: not said
 }
 
@@ -169,21 +174,21 @@ func (u *Unmet) Error() string {
 	if u.Invalid > 0 {
 		return plural(u.Invalid, "invalid delivery", "invalid deliveries") + " arrived"
 	}
-	var sentence strings.Builder
+	var parts []string
 	if u.Missing > 0 || len(u.MissingEvents) > 0 {
-		sentence.WriteString(plural(u.Arrived, "expected delivery", "expected deliveries") + " arrived")
+		within := ""
 		if u.Within > 0 {
-			fmt.Fprintf(&sentence, " within %v", u.Within)
+			within = fmt.Sprintf(" within %v", u.Within)
 		}
-		sentence.WriteString(": missing " + strings.Join(u.missing(), " and "))
+		parts = append(parts, plural(u.Arrived, "expected delivery", "expected deliveries")+" arrived"+within, "missing "+strings.Join(u.missing(), " and "))
 	}
 	if u.NotKept > 0 {
-		if sentence.Len() > 0 {
-			sentence.WriteString(": ")
-		}
-		sentence.WriteString(plural(u.NotKept, "delivery", "deliveries") + " could not be kept: " + u.Detail)
+		parts = append(parts, plural(u.NotKept, "delivery", "deliveries")+" could not be kept: "+u.Detail)
 	}
-	return sentence.String()
+	if u.NotTaken > 0 {
+		parts = append(parts, "the application did not take "+plural(u.NotTaken, "delivery", "deliveries"))
+	}
+	return strings.Join(parts, ": ")
 }
 
 func (u *Unmet) missing() []string {

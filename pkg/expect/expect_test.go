@@ -28,6 +28,10 @@ func TestWatch(t *testing.T) {
 	invalid := arrived(owox.RunFailed, as(delivery.StateInvalid, ""))
 	notKept := arrived(owox.RunFailed, as(delivery.StateNotKept, ""))
 	gone := arrived(owox.RunFailed, as(delivery.StateGone, ""))
+	notTaken := failed
+	notTaken.Forwarded = &delivery.Attempt{Failure: &delivery.Failure{Kind: delivery.Refused}}
+	taken := failed
+	taken.Forwarded = &delivery.Attempt{Status: 204}
 	elsewhere := arrived(owox.RunFailed, as(delivery.StateRefused, delivery.WrongPath))
 	large := arrived(owox.RunFailed, as(delivery.StateRefused, delivery.TooLarge))
 	tests := []struct {
@@ -52,6 +56,9 @@ func TestWatch(t *testing.T) {
 		{"invalid, all accepted", expect.Deliveries{Count: 1, AcceptAll: true}, []delivery.Delivery{invalid}, "0 expected deliveries arrived: missing 1 more", false},
 		{"not kept does not count", expect.Deliveries{Count: 2}, []delivery.Delivery{notKept, notKept}, "0 expected deliveries arrived: missing 2 more: 2 deliveries could not be kept: the disk is full", false},
 		{"not kept, and sent again", expect.Deliveries{Count: 1}, []delivery.Delivery{notKept, failed}, "", true},
+		{"not taken does not count", expect.Deliveries{Count: 1}, []delivery.Delivery{notTaken}, "0 expected deliveries arrived: missing 1 more: the application did not take 1 delivery", false},
+		{"not taken, and sent again", expect.Deliveries{Count: 1}, []delivery.Delivery{notTaken, taken}, "", true},
+		{"nothing expected, something not taken", expect.Deliveries{}, []delivery.Delivery{notTaken}, "the application did not take 1 delivery", false},
 		{"a sender that is gone does not count", expect.Deliveries{Count: 1}, []delivery.Delivery{gone}, "0 expected deliveries arrived: missing 1 more", false},
 		{"refused does not count", expect.Deliveries{Count: 1}, []delivery.Delivery{elsewhere}, "0 expected deliveries arrived: missing 1 more", false},
 		{"a match", expect.Deliveries{Count: 1, Matches: []expect.Match{{Path: owox.PathRunID, Value: "run-xyz789"}}}, []delivery.Delivery{failed}, "", true},

@@ -75,9 +75,10 @@ type database interface {
 	openWriter() (*sql.DB, error)
 	openReader(ctx context.Context) (*sql.DB, error)
 	migrations() (dialect goose.Dialect, folder string)
-	begin() string              // of a transaction that writes
-	rebind(query string) string // with this database's marks for arguments
-	explain(err error) error    // joins one of this package's errors to it
+	recognise(ctx context.Context, db *sql.DB) error // ErrCorrupt: it is another program's
+	begin() string                                   // of a transaction that writes
+	rebind(query string) string                      // with this database's marks for arguments
+	explain(err error) error                         // joins one of this package's errors to it
 	used(ctx context.Context, conn *sql.Conn) (bytes int64, err error)
 	giveBack(ctx context.Context, conn *sql.Conn) (more bool, err error) // some of the space that is not used, if there is much
 	tidy(ctx context.Context) error                                      // gives back all of it
@@ -111,7 +112,11 @@ func OpenReading(ctx context.Context, file string) (*Journal, error) {
 	if j.reader, err = j.openReader(ctx); err != nil {
 		return nil, j.failed("open", err)
 	}
-	if err := j.checkVersion(ctx); err != nil {
+	err = j.recognise(ctx, j.reader)
+	if err == nil {
+		err = j.checkVersion(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(j.failed("open", err), j.reader.Close())
 	}
 	return j, nil
@@ -123,14 +128,17 @@ func openJournal(ctx context.Context, db database, options Options) (*Journal, e
 		patience: time.NewTimer(0), queue: make(chan *job, maxWait), ended: make(chan struct{}),
 	}
 	var err error
-	if j.writer, err = j.openWriter(); err != nil {
-		return nil, j.failed("open", err)
-	}
-	if err = j.migrate(ctx); err == nil {
-		err = j.prepare(ctx)
+	if j.reader, err = j.openReader(ctx); err == nil {
+		err = j.recognise(ctx, j.reader) // before the writer changes anything
 	}
 	if err == nil {
-		j.reader, err = j.openReader(ctx)
+		j.writer, err = j.openWriter()
+	}
+	if err == nil {
+		err = j.migrate(ctx)
+	}
+	if err == nil {
+		err = j.prepare(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(j.failed("open", err), j.closeDatabase())

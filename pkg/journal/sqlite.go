@@ -22,16 +22,17 @@ type sqliteFile struct{ file string }
 const busyTimeout = "busy_timeout(4500)"
 
 // createFile makes the file of a journal, and its folder, where there is none:
-// deliveries are nobody else's business. A symbolic link may lead there. A file
+// deliveries are private. A symbolic link may lead there. A file
 // that exists is not opened, because closing it would drop this process's locks.
 func createFile(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return errors.Join(ErrNoAccess, err)
 	}
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		if empty, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
-			_ = empty.Close() // nothing was written
-		}
+	if err := mustExist(file); !errors.Is(err, ErrMissing) {
+		return err
+	}
+	if empty, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+		_ = empty.Close() // nothing was written
 	}
 	return nil // the database says what is wrong with the file
 }
@@ -41,7 +42,7 @@ func mustExist(file string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrMissing
-	case err != nil || info.IsDir():
+	case err != nil || !info.Mode().IsRegular(): // a FIFO would have it wait for ever
 		return ErrNoAccess
 	default:
 		return nil
@@ -52,6 +53,18 @@ func (s sqliteFile) name() string { return s.file }
 
 func (sqliteFile) migrations() (goose.Dialect, string) {
 	return goose.DialectSQLite3, "migrations/sqlite"
+}
+
+// recognise makes sure that the file is a journal, or nothing yet. Another
+// process may be making it at the same moment.
+func (sqliteFile) recognise(ctx context.Context, db *sql.DB) error {
+	var others, ours int
+	err := db.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(*) FILTER (WHERE name = 'deliveries' AND sql LIKE '%webhook_id%')
+		FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`).Scan(&others, &ours)
+	if err == nil && others > 0 && ours == 0 {
+		return ErrCorrupt
+	}
+	return err
 }
 
 // begin waits for other processes here, not halfway.
@@ -73,7 +86,11 @@ func (s sqliteFile) open(mode string, immutable bool, pragmas ...string) (*sql.D
 	if immutable {
 		query.Set("immutable", "1")
 	}
-	path := filepath.ToSlash((&url.URL{Path: s.file}).EscapedPath())
+	file := s.file
+	if !filepath.IsAbs(file) {
+		file = "." + string(filepath.Separator) + file // or :memory: keeps nothing
+	}
+	path := filepath.ToSlash((&url.URL{Path: file}).EscapedPath())
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: path, RawQuery: query.Encode()}).String())
 	if err == nil && mode != "ro" {
 		db.SetMaxOpenConns(1)

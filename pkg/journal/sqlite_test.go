@@ -41,6 +41,19 @@ func TestWhatCannotBeOpened(t *testing.T) {
 	if err := os.WriteFile(rubbish, bytes.Repeat([]byte("no database"), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	foreign := filepath.Join(dir, "history.db")
+	others, err := sql.Open("sqlite", foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { others.Close() }) //nolint:errcheck // the test is over
+	if _, err := others.Exec("CREATE TABLE urls (url TEXT); INSERT INTO urls VALUES ('https://example.com')"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
 	newer := filepath.Join(dir, "newer.db")
 	j := openFile(t, newer, Options{})
 	if _, err := j.conn.ExecContext(context.Background(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)"); err != nil {
@@ -50,16 +63,20 @@ func TestWhatCannotBeOpened(t *testing.T) {
 		file string
 		want error
 	}{
-		"missing": {filepath.Join(dir, "missing.db"), ErrMissing},
-		"rubbish": {rubbish, ErrCorrupt},
-		"newer":   {newer, ErrNewer},
-		"folder":  {dir, ErrNoAccess},
+		"missing":           {filepath.Join(dir, "missing.db"), ErrMissing},
+		"rubbish":           {rubbish, ErrCorrupt},
+		"another program's": {foreign, ErrCorrupt},
+		"newer":             {newer, ErrNewer},
+		"folder":            {dir, ErrNoAccess},
 	} {
 		for how, open := range map[string]func(context.Context, string) (*Journal, error){"writing": OpenExisting, "reading": OpenReading} {
 			if _, err := open(context.Background(), tt.file); !errors.Is(err, tt.want) {
 				t.Errorf("%s, for %s: %v, want %v", name, how, err, tt.want)
 			}
 		}
+	}
+	if after, err := os.ReadFile(foreign); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("another program's database was changed: %v", err)
 	}
 }
 

@@ -69,7 +69,7 @@ func (j *Journal) KeepForward(sequence int64, at time.Time, a delivery.Attempt, 
 
 // keepAttempt writes an attempt at an entry with an update of that. That the
 // entry is not there any more is no error of the database's: that would be one
-// for everybody in the group.
+// for the whole group.
 func (j *Journal) keepAttempt(sequence int64, at time.Time, a delivery.Attempt, update string, args ...any) error {
 	there := int64(0)
 	err := j.submit(func(ctx context.Context) (err error) {
@@ -94,7 +94,7 @@ func (j *Journal) exec(ctx context.Context, statement string, args ...any) (rows
 }
 
 // submit queues something to write and waits for its commit. It does not
-// return before: whoever gave up waiting could not know whether it was kept.
+// return before: a caller that gave up could not know whether it was kept.
 func (j *Journal) submit(do func(context.Context) error) error {
 	if j.writer == nil {
 		return j.failed("write", ErrReadOnly)
@@ -121,7 +121,7 @@ func (j *Journal) write(ctx context.Context) {
 }
 
 // commit writes a group, and what comes while it does, in one transaction and
-// tells everybody how it went.
+// reports the outcome to every waiter.
 func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	j.patience.Reset(maxPatience)
 	defer j.patience.Stop()

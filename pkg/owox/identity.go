@@ -15,7 +15,7 @@ type Identity struct {
 	RunStatus  string
 }
 
-// Identify reads the identity out of a payload without judging it: it takes
+// Identify reads the identity out of a payload without validating it: it takes
 // what it can get from any bytes.
 func Identify(payload []byte) Identity {
 	text := func(path string) string {

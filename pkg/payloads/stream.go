@@ -27,7 +27,7 @@ type block struct {
 	verdicts     chan Verdict
 }
 
-// judgeLines judges a payload a line on all cores, and calls each for the
+// judgeLines validates a payload a line on all cores, and calls each for the
 // verdicts in the order of the file. It reads ahead, but holds only a few
 // blocks at a time, however long the file is and whatever is found in it.
 func judgeLines(ctx context.Context, validator *validate.Validator, lines *lineReader, each func(Verdict) error) error {
@@ -114,7 +114,7 @@ func receive[T any](ctx context.Context, from <-chan T) (value T, err error) {
 	}
 }
 
-// judge judges the lines of the block. Verdicts with many findings are said
+// judge validates the lines of the block. Verdicts with many findings are sent
 // early, and wait there for their turn, so that findings do not pile up.
 func (b *block) judge(ctx context.Context, validator *validate.Validator) error {
 	defer close(b.verdicts)

@@ -16,6 +16,7 @@ import (
 // by itself is reported.
 type connections struct {
 	max    int
+	linger time.Duration          // of a connection too many
 	refuse func(peer, why string) // called for what no handler has seen
 
 	mu      sync.Mutex
@@ -25,7 +26,7 @@ type connections struct {
 
 // connection is one of them.
 type connection struct {
-	over    bool        // one too many
+	over    *time.Timer // one too many: it is closed then; nil: it is served
 	silent  bool        // nothing has come yet
 	pending atomic.Bool // something came that no handler has seen
 }
@@ -36,7 +37,10 @@ type connectionKey struct{}
 func (c *connections) begin(ctx context.Context, conn net.Conn) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	one := &connection{over: len(c.open) >= c.max, silent: true}
+	one := &connection{silent: true}
+	if len(c.open) >= c.max {
+		one.over = time.AfterFunc(c.linger, func() { _ = conn.Close() }) // others wait for its place
+	}
 	c.open[conn] = one
 	return context.WithValue(ctx, connectionKey{}, one)
 }
@@ -59,6 +63,9 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 		one.pending.Store(true)
 	case http.StateClosed:
 		delete(c.open, conn)
+		if one.over != nil {
+			one.over.Stop()
+		}
 		if one.pending.Load() {
 			c.refuse(conn.RemoteAddr().String(), "it is not HTTP/1.1, malformed, too large or cut off")
 		}
@@ -84,7 +91,7 @@ func (c *connections) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		one, _ := r.Context().Value(connectionKey{}).(*connection)
 		one.pending.Store(false)
-		if !one.over {
+		if one.over == nil {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -86,12 +86,36 @@ func TestConnectionsBeyondTheLimitAreAnswered503(t *testing.T) {
 	}
 }
 
+// Senders that are slow, and one too many, must not have others wait past the
+// time at which OWOX gives up.
+func TestSlowConnectionsTooManyMakeWay(t *testing.T) {
+	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})
+	const limit = 2
+	address, stop := start(t, receiver.Server{Handler: handler, MaxConnections: limit, ReadTimeout: time.Minute, HeaderTimeout: time.Minute, ShutdownTimeout: time.Millisecond})
+	for _, slowly := range []string{head("Content-Length: 100\r\n") + "{", "POST / HT", ""} {
+		for range limit {
+			text(slowly)(dial(t, address))
+		}
+	}
+	conn := dial(t, address)
+	text(head("Content-Length: 2\r\n") + "{}")(conn)
+	conn.SetDeadline(time.Now().Add(8 * time.Second)) //nolint:errcheck // or the test hangs
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("behind slow connections: %v, %v, want 503 soon", response, err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What net/http refuses by itself no handler sees: the lines say so, at most
 // one a second.
 func TestRequestsRefusedUnreadAreReported(t *testing.T) {
 	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})
 	var log logged
-	address, stop := start(t, receiver.Server{Handler: handler, Log: log.add})
+	var refused atomic.Int64
+	address, stop := start(t, receiver.Server{Handler: handler, Log: log.add, Refused: func() { refused.Add(1) }})
 	const bad = 20
 	for range bad {
 		conn := dial(t, address)
@@ -110,6 +134,9 @@ func TestRequestsRefusedUnreadAreReported(t *testing.T) {
 	}
 	if len(log.lines) < 2 || len(log.lines) > bad/2 || !strings.Contains(log.lines[0], "from 127.0.0.1:") || !strings.Contains(log.lines[0], "malformed") {
 		t.Errorf("%d lines: %q", len(log.lines), log.lines)
+	}
+	if got := refused.Load(); got != bad {
+		t.Errorf("%d requests were counted as refused, want %d", got, bad)
 	}
 }
 

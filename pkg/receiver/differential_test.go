@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,7 +136,7 @@ func converse(t *testing.T, address, text string, pieces []int) (answers []strin
 	conn := dial(t, address)
 	go func() {
 		at := 0
-		for _, end := range append(pieces, len(text)) {
+		for _, end := range slices.Concat(pieces, []int{len(text)}) {
 			if _, err := io.WriteString(conn, text[at:end]); err != nil {
 				return // the server has seen enough
 			}

@@ -50,7 +50,7 @@ type Options struct {
 	// delivery is not to be forwarded. nil: nothing is.
 	Forward func(context.Context, *delivery.Delivery) (answer Answer, ok bool)
 	// Received is called for every request, after it was answered, from the
-	// goroutines that serve requests. nil: nobody is told.
+	// goroutines that serve requests. nil: not called.
 	Received func(delivery.Delivery)
 }
 

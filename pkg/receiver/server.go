@@ -22,11 +22,14 @@ const (
 	DefaultMaxConnections  = 1000
 
 	maxHeaderBytes = 64 << 10
+	lingerTimeout  = time.Second // of a connection too many, from its beginning
 	idleTimeout    = 2 * time.Minute
 )
 
 // Server runs a handler on a listener and protects it: slow or endless heads
-// and bodies are cut off, and large heads are refused with 431.
+// and bodies are cut off, and large heads are refused with 431. What comes on a
+// connection too many is answered with 503, and that connection soon closed,
+// so that nobody waits long for an answer.
 type Server struct {
 	Handler         http.Handler
 	TLS             *tls.Config       // nil: plain HTTP
@@ -34,7 +37,8 @@ type Server struct {
 	ReadTimeout     time.Duration     // for a whole request
 	ShutdownTimeout time.Duration     // for requests that are under way at the end
 	MaxConnections  int               // at a time; more are answered with 503, twice as many wait
-	Log             func(line string) // told of connections that failed, at most once a second; nil: nobody
+	Log             func(line string) // told of connections that failed, at most once a second; may be nil
+	Refused         func()            // called for each request that was refused before the handler; may be nil
 }
 
 // Serve serves until the context ends, then lets requests that are under way
@@ -47,9 +51,13 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		lines.log = func(string) {}
 	}
 	defer lines.flush()
-	conns := &connections{max: cmp.Or(s.MaxConnections, DefaultMaxConnections), open: map[net.Conn]*connection{}, refuse: func(peer, why string) {
+	conns := &connections{max: cmp.Or(s.MaxConnections, DefaultMaxConnections), linger: lingerTimeout, open: map[net.Conn]*connection{}}
+	conns.refuse = func(peer, why string) {
 		lines.line("a request from " + peer + " was refused: " + why)
-	}}
+		if s.Refused != nil {
+			s.Refused()
+		}
+	}
 	server := &http.Server{
 		Handler:           conns.handler(s.Handler),
 		Protocols:         protocols,

@@ -19,7 +19,7 @@ const (
 // ErrStuck is why a [Queue] cannot report what waits in it.
 var ErrStuck = errors.New("nobody reads the output")
 
-// Queue reports deliveries one after the other without making anybody wait: a
+// Queue reports deliveries one after the other without blocking the caller: a
 // terminal that is stopped, or a program that reads slowly, must not slow an
 // endpoint. What does not fit is left out, and counted.
 type Queue struct {

@@ -20,7 +20,7 @@ type Load struct {
 	Concurrency int           // deliveries at once, and connections at most; 0: 1
 	Rate        float64       // deliveries a second, evenly spaced; 0: as fast as can be
 	NewID       func() uuid.UUID
-	Progress    func(Progress) // called a few times a second; nil: nobody is told
+	Progress    func(Progress) // called a few times a second; nil: not called
 }
 
 // Progress says how far a load is.

@@ -1,7 +1,7 @@
-// Package validate judges payloads and whole requests against the contract of
+// Package validate validates payloads and whole requests against the contract of
 // OWOX Data Marts webhooks.
 //
-// A payload is judged to its end in one pass over its tokens: the result is
+// A payload is validated to its end in one pass over its tokens: the result is
 // every finding, each with a rule, a severity, a place and a message, in the
 // order of the places. No input makes it fail: what cannot be read is a
 // finding too. Findings of severity [Error] contradict the documentation;

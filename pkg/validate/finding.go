@@ -54,7 +54,7 @@ func (s *Severity) UnmarshalText(name []byte) (err error) {
 // what owoxhook promises to scripts.
 type Finding struct {
 	// Line and Column count from 1, the column in bytes as compilers do. Offset
-	// counts bytes from the start of what was judged. A finding about a header
+	// counts bytes from the start of what was validated. A finding about a header
 	// of a parsed request has no line and the offset -1.
 	Line   int `json:"line,omitzero"`
 	Column int `json:"column,omitzero"`

@@ -20,7 +20,7 @@ var requestLine = sync.OnceValue(func() *regexp.Regexp {
 // IsHTTP reports whether a text starts like a raw HTTP request.
 func IsHTTP(text []byte) bool { return requestLine().Match(text) }
 
-// HTTP judges a raw HTTP/1 request, head and body, as Request does. Lines may
+// HTTP validates a raw HTTP/1 request, head and body, as Request does. Lines may
 // end with CRLF or LF. Places count from the start of the raw request; a
 // header that is missing has the place of the request line.
 func (v *Validator) HTTP(raw []byte) []Finding {

@@ -24,7 +24,7 @@ func (p *pass) judge(headers *identity) {
 	}
 }
 
-// members judges the members of an object in the event, an index of
+// members validates the members of an object in the event, an index of
 // layout.events or -1.
 func (p *pass) members(parent *node, object span, event int) {
 	for _, n := range parent.members {
@@ -59,7 +59,7 @@ func (p *pass) missing(n *node, object span) {
 	}
 }
 
-// judgeValue judges a value of the right type.
+// judgeValue validates a value of the right type.
 func (p *pass) judgeValue(n *node, s span, event int) {
 	switch {
 	case n.constants != nil:

@@ -16,7 +16,7 @@ import (
 )
 
 // pass is one walk over the tokens of a body. It notes where each documented
-// member stands, so that members can be judged at the end, when the event is
+// member stands, so that members can be validated at the end, when the event is
 // known wherever it stands. Passes are reused: a valid body costs no
 // allocation.
 type pass struct {
@@ -65,7 +65,7 @@ func newPass(v *Validator) *pass {
 	return p
 }
 
-// payload judges a body, with the headers that it must agree with unless they
+// payload validates a body, with the headers that it must agree with unless they
 // are nil, and notes what identifies the event unless who is nil. The findings
 // have no lines yet.
 func (v *Validator) payload(body []byte, headers *identity, who *owox.Identity) []Finding {

@@ -21,7 +21,7 @@ var (
 	keyEvent       = http.CanonicalHeaderKey(owox.HeaderEvent)
 )
 
-// request judges a request, and notes what identifies its event unless who is
+// request validates a request, and notes what identifies its event unless who is
 // nil.
 func (v *Validator) request(method string, header http.Header, body []byte, who *owox.Identity) []Finding {
 	var findings []Finding

@@ -21,7 +21,7 @@ type Config struct {
 	MaxBody    int                 // bytes; 0: DefaultMaxBody
 }
 
-// Validator judges payloads and requests. It may be used by several goroutines
+// Validator validates payloads and requests. It may be used by several goroutines
 // at once.
 type Validator struct {
 	rows    map[string]row // by rule id, with the configured severities
@@ -57,19 +57,19 @@ func New(config Config) (*Validator, error) {
 // MaxBody returns the number of bytes that a body may have.
 func (v *Validator) MaxBody() int { return v.maxBody }
 
-// Payload judges a body. It returns nil when there is nothing to say, and does
+// Payload validates a body. It returns nil when there is nothing to say, and does
 // not allocate then.
 func (v *Validator) Payload(body []byte) []Finding {
 	return v.finish(v.payload(body, nil, nil), body)
 }
 
-// Request judges a request: its method, the documented headers, its body, and
+// Request validates a request: its method, the documented headers, its body, and
 // whether they agree. Other headers are never a finding.
 func (v *Validator) Request(method string, header http.Header, body []byte) []Finding {
 	return v.finish(v.request(method, header, body, nil), body)
 }
 
-// Identify judges a request as Request does, and returns what [owox.Identify]
+// Identify validates a request as Request does, and returns what [owox.Identify]
 // returns for its body: both for the price of one reading, where the body is
 // written as the sender writes it.
 func (v *Validator) Identify(method string, header http.Header, body []byte) (owox.Identity, []Finding) {
@@ -89,15 +89,15 @@ func (v *Validator) RunSeenBefore(run string, earlier int64) []Finding {
 	return v.finish(v.add(nil, Finding{Rule: RunSeenBefore, Offset: -1, Got: clip(run), Earlier: earlier}), nil)
 }
 
-// Payload judges a body with the default configuration.
+// Payload validates a body with the default configuration.
 func Payload(body []byte) []Finding { return defaultValidator().Payload(body) }
 
-// Request judges a request with the default configuration.
+// Request validates a request with the default configuration.
 func Request(method string, header http.Header, body []byte) []Finding {
 	return defaultValidator().Request(method, header, body)
 }
 
-// HTTP judges a raw request with the default configuration.
+// HTTP validates a raw request with the default configuration.
 func HTTP(raw []byte) []Finding { return defaultValidator().HTTP(raw) }
 
 // defaultValidator is made when first needed; it holds no state but its pool.
