@@ -43,6 +43,7 @@ func TestRelatedEntriesShareAnIDOrARun(t *testing.T) {
 	onEach(t, func(t *testing.T, open opener) {
 		j := open(t, Options{})
 		deliveries := []delivery.Delivery{sample(1), sample(1), sample(2), sample(3)}
+		deliveries[2].RunID = deliveries[0].RunID
 		deliveries[3].RunID = "another"
 		for _, d := range deliveries {
 			if _, err := keep(j, d); err != nil {
