@@ -35,11 +35,17 @@ type house struct {
 	page     *Inspector
 	pageURL  string
 	hookURL  string
+	now      time.Time // zero: the time of day
 }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	j, err := journal.Open(context.Background(), filepath.Join(t.TempDir(), "journal.db"), journal.Options{})
+	return newHouseOver(t, filepath.Join(t.TempDir(), "journal.db"))
+}
+
+func newHouseOver(t testing.TB, file string) *house {
+	t.Helper()
+	j, err := journal.Open(context.Background(), file, journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +58,23 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{journal: j, receiver: receiver.New(receiver.Options{Validator: validator, Keep: j.Keep})}
+	h := &house{journal: j}
+	h.receiver = receiver.New(receiver.Options{Validator: validator, Keep: j.Keep, Now: h.clock})
 	hook := httptest.NewServer(h.receiver)
 	t.Cleanup(hook.Close)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.page.ServeHTTP(w, r) }))
-	h.page = New(Options{Journal: j, Addr: server.Listener.Addr().String(), Receiver: hook.URL + "/", Answers: h.receiver})
+	h.page = New(Options{Journal: j, Addr: server.Listener.Addr().String(), Receiver: hook.URL + "/", Answers: h.receiver, Now: h.clock})
 	server.Start()
 	t.Cleanup(func() { h.page.Close(); server.Close() })
 	h.pageURL, h.hookURL = server.URL, hook.URL+"/"
 	return h
+}
+
+func (h *house) clock() time.Time {
+	if h.now.IsZero() {
+		return time.Now()
+	}
+	return h.now
 }
 
 // deliver delivers a body as OWOX does.

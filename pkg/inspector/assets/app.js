@@ -36,13 +36,11 @@
   // that is seen has a feed: the extension pauses it behind others.
   const rows = $("#rows");
   if (rows?.hasAttribute("hx-sse:connect")) {
-    const connect = () => {
-      if (document.hidden) return;
-      document.removeEventListener("visibilitychange", connect);
-      htmx.trigger(rows, "feed");
-    };
-    addEventListener("load", connect);
-    document.addEventListener("visibilitychange", connect);
+    const connect = () => htmx.trigger(rows, "feed");
+    document.addEventListener("htmx:after:process", () => {
+      if (document.hidden) document.addEventListener("visibilitychange", connect, { once: true });
+      else connect();
+    }, { once: true });
 
     const live = (is) => ($("#live").hidden = !is);
     document.addEventListener("htmx:sse:after:connection", () => live(true));
