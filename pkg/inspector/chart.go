@@ -10,7 +10,7 @@ import (
 // The picture of a chart, in units of its own.
 const (
 	chartWidth, chartHeight = 600, 120
-	chartTop, chartBase     = 8, 104 // of the bars
+	chartTop, chartBase     = 14, 104 // of the bars
 )
 
 // chart has a bar for each part of time, stacked by what is counted.

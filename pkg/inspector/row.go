@@ -88,7 +88,10 @@ func counted(n int, one, many string) string {
 
 // took writes a duration with about three digits.
 func took(d time.Duration) string {
-	for _, unit := range []time.Duration{time.Hour, time.Minute, time.Second, time.Millisecond, time.Microsecond} {
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	for _, unit := range []time.Duration{time.Second, time.Millisecond, time.Microsecond} {
 		if d >= unit {
 			return d.Round(unit / 100).String()
 		}

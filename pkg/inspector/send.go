@@ -18,6 +18,7 @@ type sendView struct {
 	Event    string
 	Test     bool
 	Set      string // a PATH=VALUE a line
+	Example  string // of one
 	To       string
 	Receives bool // a receiver runs beside the page
 	Problem  string
@@ -33,7 +34,7 @@ func (i *Inspector) sendForm(w http.ResponseWriter, r *http.Request) {
 func (i *Inspector) newSend(form url.Values) sendView {
 	v := sendView{
 		Events: owox.Events(), Event: form.Get("event"), Test: form.Get("test") == "yes", Set: form.Get("set"), To: form.Get("to"),
-		Receives: i.options.Receiver != "",
+		Example: owox.PathRunStatus + "=SUCCESSFUL", Receives: i.options.Receiver != "",
 	}
 	if v.To == "" {
 		v.To = i.receiverURL().String()
