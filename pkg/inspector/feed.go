@@ -111,43 +111,55 @@ func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
 		}
 		return feedEvery, s.write(": still here\n\n")
 	}
-	rows, more, err := s.rows(ctx)
+	rows, rest, err := s.rows(ctx)
 	s.after = max(s.after, newest) // what does not match is not looked at again
 	if err != nil {
 		return 0, err
 	}
 	wait = feedEvery
-	if more {
+	if rest != 0 {
 		wait = feedCalm
 	}
-	if len(rows) == 0 {
-		return wait, nil
-	}
 	var out bytes.Buffer
-	if err := s.inspector.pages()["list"].ExecuteTemplate(&out, "rows", rows); err != nil {
+	list := s.inspector.pages()["list"]
+	if err := list.ExecuteTemplate(&out, "rows", rows); err != nil {
 		return 0, err
+	}
+	if rest != 0 {
+		values := s.filter.values()
+		values.Set("before", strconv.FormatInt(rest, 10))
+		if err := list.ExecuteTemplate(&out, "rest", "/?"+values.Encode()); err != nil {
+			return 0, err
+		}
+	}
+	if out.Len() == 0 {
+		return wait, nil
 	}
 	text := fmt.Sprintf("id: %d\ndata: %s\n\n", s.after, bytes.ReplaceAll(bytes.TrimSpace(out.Bytes()), []byte("\n"), []byte("\ndata: ")))
 	return wait, s.write(text)
 }
 
 // rows returns what arrived, newest first. Of more than a page only the newest
-// are returned: the others are on the pages below.
-func (s *stream) rows(ctx context.Context) (rows []row, more bool, err error) {
+// are returned: the rest is before a sequence, which is 0 where there is none.
+func (s *stream) rows(ctx context.Context) (rows []row, rest int64, err error) {
 	query := s.filter.query()
 	query.After, query.Limit = s.after, 4*pageSize
 	looked := 0
 	for e, err := range s.inspector.options.Journal.List(ctx, query) {
 		if err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 		looked++
 		s.after = max(s.after, e.Sequence)
-		if s.filter.match(e) && len(rows) < pageSize {
+		if len(rows) == pageSize || looked == query.Limit {
+			rest = e.Sequence + 1
+			break
+		}
+		if s.filter.match(e) {
 			rows = append(rows, s.inspector.row(e))
 		}
 	}
-	return rows, looked == query.Limit || len(rows) == pageSize, s.inspector.addAttempts(ctx, rows)
+	return rows, rest, s.inspector.addAttempts(ctx, rows)
 }
 
 // write writes in time, or drops the reader.

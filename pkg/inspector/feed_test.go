@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
@@ -103,5 +104,23 @@ func TestFeedsAreBounded(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d feeds are open, want none", h.page.feeds.Load())
 		}
+	}
+}
+
+// Of a crowd the newest are shown, and the way to the others.
+func TestFeedLosesNothingOfACrowd(t *testing.T) {
+	h := newHouse(t)
+	for range pageSize + 5 {
+		h.keep(t, delivery.Delivery{ReceivedAt: time.Now(), State: delivery.StateValid, Answered: 200})
+	}
+	lines, _, end := follow(t, h, "after=0&valid=yes", "")
+	defer end()
+	await(t, lines, `id="d55"`)
+	await(t, lines, `id="d6"`)
+	if got := await(t, lines, "<tr"); !strings.Contains(got, `href="/?before=6&amp;valid=yes"`) {
+		t.Errorf("got %q, want a link to the 5 others", got)
+	}
+	if got := h.get(t, "/?before=6&valid=yes").body; strings.Count(got, `class="delivery"`) != 5 {
+		t.Errorf("got %s, want the 5 others", got)
 	}
 }

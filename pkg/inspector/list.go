@@ -143,6 +143,11 @@ func (i *Inspector) list(w http.ResponseWriter, r *http.Request) {
 		i.render(w, r, http.StatusBadRequest, "list", "Deliveries", v)
 		return
 	}
+	values := f.values()
+	if strings.Contains(r.URL.RawQuery+"&", "=&") { // forms send what is empty too: a URL to share does without
+		http.Redirect(w, r, "/?"+values.Encode(), http.StatusSeeOther)
+		return
+	}
 	// First, or what arrives meanwhile is neither on the page nor in its feed.
 	_, newest, err := i.options.Journal.Ends(r.Context())
 	if err == nil {
@@ -152,7 +157,6 @@ func (i *Inspector) list(w http.ResponseWriter, r *http.Request) {
 		i.broken(w, r, err)
 		return
 	}
-	values := f.values()
 	if f.before == 0 {
 		values.Set("after", strconv.FormatInt(newest, 10))
 		v.Feed = "/feed?" + values.Encode()

@@ -52,7 +52,7 @@
     arrived.addEventListener("click", () => { scrollTo({ top: 0 }); seen(); });
     addEventListener("scroll", () => { if (scrollY < 100) seen(); }, { passive: true });
     new MutationObserver((changes) => {
-      const added = changes.flatMap((change) => [...change.addedNodes]).filter((node) => node.matches?.("tr"));
+      const added = changes.flatMap((change) => [...change.addedNodes]).filter((node) => node.matches?.("tr.delivery"));
       if (!added.length) return;
       $("#empty")?.remove();
       while (rows.rows.length > 500) rows.deleteRow(-1);
