@@ -40,9 +40,9 @@ func newTab(t testing.TB, h *house) *tab {
 }
 
 // another opens one more tab of the same browser.
-func (b *tab) another() *tab {
+func (b *tab) another(options ...chromedp.ContextOption) *tab {
 	b.t.Helper()
-	ctx, end := chromedp.NewContext(b.ctx)
+	ctx, end := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(end)
 	other := &tab{ctx, b.t, b.url}
 	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the browser
@@ -107,10 +107,10 @@ func (b *tab) text(selector string) string {
 	return strings.TrimSpace(eval[string](b, "document.querySelector('"+selector+"')?.innerText ?? 'no "+selector+"'"))
 }
 
-// until waits for a condition.
+// until waits for a condition on a page that is loaded.
 func (b *tab) until(condition string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !eval[bool](b, "!!("+condition+")"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !eval[bool](b, "document.readyState === 'complete' && !!("+condition+")"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("in vain for %s at %s:\n%s", condition, b.path(), b.text("main"))
 		}

@@ -36,6 +36,7 @@ type house struct {
 	pageURL  string
 	hookURL  string
 	now      time.Time // zero: the time of day
+	feedsEnd func()
 }
 
 func newHouse(t testing.TB) *house {
@@ -66,6 +67,7 @@ func newHouseOver(t testing.TB, file string) *house {
 	h.page = New(Options{Journal: j, Addr: server.Listener.Addr().String(), Receiver: hook.URL + "/", Answers: h.receiver, Now: h.clock})
 	server.Start()
 	t.Cleanup(func() { h.page.Close(); server.Close() })
+	h.feedsEnd = server.CloseClientConnections
 	h.pageURL, h.hookURL = server.URL, hook.URL+"/"
 	return h
 }

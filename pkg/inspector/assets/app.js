@@ -43,7 +43,11 @@
     }, { once: true });
 
     const live = (is) => ($("#live").hidden = !is);
-    document.addEventListener("htmx:sse:after:connection", () => live(true));
+    document.addEventListener("htmx:sse:after:connection", () => {
+      live(true);
+      // The extension misses that a page was hidden while it connected.
+      if (document.hidden) setTimeout(() => document.dispatchEvent(new Event("visibilitychange")));
+    });
     for (const end of ["error", "close"]) document.addEventListener("htmx:sse:" + end, () => live(false));
 
     let unseen = 0;
