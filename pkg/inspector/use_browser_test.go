@@ -179,7 +179,7 @@ func TestPagesWorkWithoutJavaScript(t *testing.T) {
 	if eval[bool](b, "[...document.querySelectorAll('.js')].some((button) => button.offsetParent)") {
 		t.Error("there are buttons that do nothing without JavaScript")
 	}
-	b.click("#again button.primary")
+	b.click("#deliver-again")
 	b.until("document.querySelector('#answer')")
 	b.open("/deliveries/1")
 	b.click(".danger summary")

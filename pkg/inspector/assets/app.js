@@ -87,10 +87,9 @@
 
   function again() {
     const row = current();
-    if (row) location = $("a", row).href + "#again";
-    else $("#again button.primary")?.focus();
+    if (row) location = $("a", row).href + "#deliver-again";
+    else $("#deliver-again")?.focus();
   }
-  if (location.hash === "#again") again();
 
   const keys = {
     j: () => step(true),
