@@ -27,7 +27,6 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy], [data-copy-from]");
     if (!button) return;
-    event.preventDefault(); // some are in a summary
     const from = button.dataset.copyFrom;
     copy(from ? document.getElementById(from).textContent : button.dataset.copy, button.getAttribute("aria-label")?.replace(/^Copy (as )?/, "") || "Body");
   });
