@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
 // Feeds ask the journal for what arrived: so nobody who receives waits for
@@ -15,29 +17,94 @@ import (
 const (
 	maxFeeds  = 100
 	feedEvery = 100 * time.Millisecond
-	feedCalm  = time.Second // between two full batches: more than people read
+	feedCrowd = 20          // rows at a time, which nobody reads in the time until the next
+	feedCalm  = time.Second // between two crowds
 	feedAlive = 15 * time.Second
 	feedStuck = 10 * time.Second // a write that takes longer ends the feed
 )
 
-// newest is the last sequence of the journal, asked for once for all feeds.
-type newest struct {
-	mu       sync.Mutex
-	at       time.Time
-	sequence int64
+// latest is what arrived last: read, and made rows of, once for all feeds.
+type latest struct {
+	mu   sync.Mutex
+	next time.Time // when the journal is asked again
+	crowd
 }
 
-func (n *newest) get(ctx context.Context, j Journal) (int64, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if time.Since(n.at) < feedEvery/2 {
-		return n.sequence, nil
+// crowd is what arrived after a sequence, up to another, newest first.
+type crowd struct {
+	after, newest int64
+	arrivals      []arrival
+	more          bool // than feedCrowd arrived since the crowd before
+}
+
+// arrival is a delivery with its row, as lines of a feed.
+type arrival struct {
+	journal.Entry
+	lines []byte
+}
+
+func (l *latest) get(ctx context.Context, i *Inspector) (crowd, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Before(l.next) {
+		return l.crowd, nil
 	}
-	_, sequence, err := j.Ends(ctx)
-	if err == nil {
-		n.at, n.sequence = time.Now(), sequence
+	_, newest, err := i.options.Journal.Ends(ctx)
+	if err != nil {
+		return crowd{}, err
 	}
-	return sequence, err
+	l.next = now.Add(feedEvery / 2)
+	if newest == l.newest {
+		return l.crowd, nil
+	}
+	c, err := i.crowd(ctx, filter{}, l.newest, newest)
+	if err != nil {
+		return crowd{}, err
+	}
+	if l.crowd = c; c.more {
+		l.next = now.Add(feedCalm)
+	}
+	return c, nil
+}
+
+// crowd reads what arrived after a sequence and matches, of many the newest.
+func (i *Inspector) crowd(ctx context.Context, f filter, after, newest int64) (crowd, error) {
+	c := crowd{after: after, newest: newest}
+	query := f.query()
+	query.After, query.Limit = after, 4*pageSize
+	var rows []row
+	looked := 0
+	for e, err := range i.options.Journal.List(ctx, query) {
+		if err != nil {
+			return c, err
+		}
+		looked++
+		c.newest = max(c.newest, e.Sequence)
+		if len(rows) == feedCrowd || looked == query.Limit {
+			c.after, c.more = e.Sequence, true
+			break
+		}
+		if f.match(e) {
+			rows, c.arrivals = append(rows, i.row(e)), append(c.arrivals, arrival{Entry: e})
+		}
+	}
+	if err := i.addAttempts(ctx, rows); err != nil {
+		return c, err
+	}
+	for n := range rows {
+		var out bytes.Buffer
+		if err := i.pages()["list"].ExecuteTemplate(&out, "rows", rows[n:n+1]); err != nil {
+			return c, err
+		}
+		c.arrivals[n].lines = dataLines(out.Bytes())
+	}
+	return c, nil
+}
+
+// dataLines writes text as the data of a message.
+func dataLines(text []byte) []byte {
+	return append(bytes.ReplaceAll(append([]byte("data: "), bytes.TrimSpace(text)...), []byte("\n"), []byte("\ndata: ")), '\n')
 }
 
 // feed streams the rows that match the parameters and come after a sequence:
@@ -77,7 +144,7 @@ type stream struct {
 }
 
 func (s *stream) run(ctx context.Context) error {
-	if err := s.write(": welcome\n\n"); err != nil {
+	if err := s.write([]byte(": welcome\n\n")); err != nil {
 		return err
 	}
 	timer := time.NewTimer(0)
@@ -101,72 +168,51 @@ func (s *stream) run(ctx context.Context) error {
 // send writes what arrived since the last time, if anything did, and returns
 // how long to wait for more.
 func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
-	newest, err := s.inspector.newest.get(ctx, s.inspector.options.Journal)
+	c, err := s.inspector.latest.get(ctx, s.inspector)
 	if err != nil {
 		return 0, err
 	}
-	if newest <= s.after {
+	if c.newest <= s.after {
 		if time.Since(s.lastWrite) < feedAlive {
 			return feedEvery, nil
 		}
-		return feedEvery, s.write(": still here\n\n")
+		return feedEvery, s.write([]byte(": still here\n\n"))
 	}
-	rows, rest, err := s.rows(ctx)
-	s.after = max(s.after, newest) // what does not match is not looked at again
-	if err != nil {
-		return 0, err
-	}
-	wait = feedEvery
-	if rest != 0 {
-		wait = feedCalm
-	}
-	var out bytes.Buffer
-	list := s.inspector.pages()["list"]
-	if err := list.ExecuteTemplate(&out, "rows", rows); err != nil {
-		return 0, err
-	}
-	if rest != 0 {
-		values := s.filter.values()
-		values.Set("before", strconv.FormatInt(rest, 10))
-		if err := list.ExecuteTemplate(&out, "rest", "/?"+values.Encode()); err != nil {
+	if s.after < c.after && !(c.more && !s.filter.Any()) { // the reader missed some that may match
+		if c, err = s.inspector.crowd(ctx, s.filter, s.after, c.newest); err != nil {
 			return 0, err
 		}
 	}
-	if out.Len() == 0 {
+	out := fmt.Appendf(nil, "id: %d\n", c.newest)
+	empty := len(out)
+	for _, a := range c.arrivals {
+		if a.Sequence > s.after && s.filter.arrived(a.Entry) {
+			out = append(out, a.lines...)
+		}
+	}
+	wait = feedEvery
+	if s.after < c.after {
+		wait = feedCalm
+		values := s.filter.values()
+		values.Set("before", strconv.FormatInt(c.after+1, 10))
+		var rest bytes.Buffer
+		if err := s.inspector.pages()["list"].ExecuteTemplate(&rest, "rest", "/?"+values.Encode()); err != nil {
+			return 0, err
+		}
+		out = append(out, dataLines(rest.Bytes())...)
+	}
+	s.after = c.newest // what does not match is not looked at again
+	if len(out) == empty {
 		return wait, nil
 	}
-	text := fmt.Sprintf("id: %d\ndata: %s\n\n", s.after, bytes.ReplaceAll(bytes.TrimSpace(out.Bytes()), []byte("\n"), []byte("\ndata: ")))
-	return wait, s.write(text)
-}
-
-// rows returns what arrived, newest first. Of more than a page only the newest
-// are returned: the rest is before a sequence, which is 0 where there is none.
-func (s *stream) rows(ctx context.Context) (rows []row, rest int64, err error) {
-	query := s.filter.query()
-	query.After, query.Limit = s.after, 4*pageSize
-	looked := 0
-	for e, err := range s.inspector.options.Journal.List(ctx, query) {
-		if err != nil {
-			return nil, 0, err
-		}
-		looked++
-		s.after = max(s.after, e.Sequence)
-		if len(rows) == pageSize || looked == query.Limit {
-			rest = e.Sequence + 1
-			break
-		}
-		if s.filter.match(e) {
-			rows = append(rows, s.inspector.row(e))
-		}
-	}
-	return rows, rest, s.inspector.addAttempts(ctx, rows)
+	return wait, s.write(append(out, '\n'))
 }
 
 // write writes in time, or drops the reader.
-func (s *stream) write(text string) error {
+func (s *stream) write(text []byte) error {
 	s.lastWrite = time.Now()
 	_ = s.control.SetWriteDeadline(s.lastWrite.Add(feedStuck)) // of a recorder there is none
-	if _, err := s.w.Write([]byte(text)); err != nil {
+	if _, err := s.w.Write(text); err != nil {
 		return err
 	}
 	return s.control.Flush()

@@ -110,12 +110,12 @@ func TestFeedsAreBounded(t *testing.T) {
 // Of a crowd the newest are shown, and the way to the others.
 func TestFeedLosesNothingOfACrowd(t *testing.T) {
 	h := newHouse(t)
-	for range pageSize + 5 {
+	for range feedCrowd + 5 {
 		h.keep(t, delivery.Delivery{ReceivedAt: time.Now(), State: delivery.StateValid, Answered: 200})
 	}
 	lines, _, end := follow(t, h, "after=0&valid=yes", "")
 	defer end()
-	await(t, lines, `id="d55"`)
+	await(t, lines, `id="d25"`)
 	await(t, lines, `id="d6"`)
 	if got := await(t, lines, "<tr"); !strings.Contains(got, `href="/?before=6&amp;valid=yes"`) {
 		t.Errorf("got %q, want a link to the 5 others", got)

@@ -36,6 +36,7 @@ type Journal interface {
 	List(ctx context.Context, f journal.Filter) iter.Seq2[journal.Entry, error]
 	Ends(ctx context.Context) (oldest, newest int64, err error)
 	Attempts(ctx context.Context, sequence int64) ([]journal.Attempt, error)
+	Undelivered(ctx context.Context, sequences []int64) ([]int64, error)
 	Related(ctx context.Context, e journal.Entry, limit int) ([]journal.Entry, error)
 	CountsPerMinute(ctx context.Context, since time.Time) ([]journal.Count, error)
 	CountsPerHour(ctx context.Context, since time.Time) ([]journal.Count, error)
@@ -75,7 +76,7 @@ type Inspector struct {
 	close   func()
 
 	feeds  atomic.Int64 // that are open
-	newest newest
+	latest latest
 	files  func() map[string]asset
 	pages  func() map[string]*template.Template
 }

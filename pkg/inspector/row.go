@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,17 +35,15 @@ func (i *Inspector) row(e journal.Entry) row {
 
 // addAttempts tells which deliveries were not forwarded.
 func (i *Inspector) addAttempts(ctx context.Context, rows []row) error {
-	for n := range rows {
-		attempts, err := i.options.Journal.Attempts(ctx, rows[n].Sequence)
-		if err != nil {
-			return err
-		}
-		rows[n].NotForwarded = len(attempts) > 0
-		for _, a := range attempts {
-			rows[n].NotForwarded = rows[n].NotForwarded && !a.OK
-		}
+	var sequences []int64
+	for _, r := range rows {
+		sequences = append(sequences, r.Sequence)
 	}
-	return nil
+	undelivered, err := i.options.Journal.Undelivered(ctx, sequences)
+	for n := range rows {
+		rows[n].NotForwarded = slices.Contains(undelivered, rows[n].Sequence)
+	}
+	return err
 }
 
 func sameDay(a, b time.Time) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -45,6 +46,23 @@ func (j *Journal) Related(ctx context.Context, e Entry, limit int) ([]Entry, err
 	same, err := related("data_mart_id = ? AND sequence BETWEEN ? AND ? AND sequence <> ? AND run_id = ? AND webhook_id <> ?",
 		e.DataMartID, e.Sequence-sameRun, e.Sequence+sameRun, e.Sequence, e.RunID, e.ID)
 	return append(found, same...), err
+}
+
+// Undelivered returns those of some entries that attempts were made at, none of
+// which was a success.
+func (j *Journal) Undelivered(ctx context.Context, sequences []int64) ([]int64, error) {
+	if len(sequences) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(sequences))
+	for n, sequence := range sequences {
+		args[n] = sequence
+	}
+	query := "SELECT sequence FROM deliveries WHERE delivered = FALSE AND sequence IN (?" + strings.Repeat(", ?", len(args)-1) + ")" +
+		" AND EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.sequence)"
+	return collect(read(j, func() (*sql.Rows, error) {
+		return j.reader.QueryContext(ctx, j.rebind(query), args...)
+	}, func(rows *sql.Rows) (sequence int64, err error) { return sequence, rows.Scan(&sequence) }))
 }
 
 // Count is how many deliveries of one kind were received in a part of time.

@@ -65,6 +65,30 @@ func TestRelatedEntriesShareAnIDOrARun(t *testing.T) {
 	})
 }
 
+func TestUndeliveredEntriesWereTriedInVain(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		j := open(t, Options{})
+		for n := range 4 {
+			if _, err := keep(j, sample(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		failed := delivery.Attempt{Failure: &delivery.Failure{Error: "x"}}
+		for _, try := range []struct {
+			sequence int64
+			attempt  delivery.Attempt
+		}{{1, failed}, {2, failed}, {2, delivery.Attempt{Status: 200}}, {3, failed}} {
+			if err := j.KeepAttempt(try.sequence, start, try.attempt); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := j.Undelivered(context.Background(), []int64{1, 2, 4})
+		if want := []int64{1}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %v, %v, want %v: 2 arrived in the end, 3 was not asked for, 4 not tried", got, err, want)
+		}
+	})
+}
+
 func TestDeliveriesAreCountedByTime(t *testing.T) {
 	onEach(t, func(t *testing.T, open opener) {
 		j := open(t, Options{})
