@@ -28,9 +28,11 @@ type pageFlags struct {
 	open     bool
 }
 
+const defaultPageAddr = "127.0.0.1:8788"
+
 func (f *pageFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "ui-addr", "127.0.0.1:8788", "`HOST:PORT` to serve the page on; port 0 takes a free one")
+	flags.StringVar(&f.addr, "ui-addr", defaultPageAddr, "`HOST:PORT` to serve the page on; port 0 takes a free one")
 	flags.StringVar(&f.password, "ui-password", "", "ask for this `PASSWORD`; on an address that others reach, one is made up")
 	flags.BoolVar(&f.open, "open", false, "open the page in a browser")
 }
@@ -119,22 +121,27 @@ func (a *app) openPage(ctx context.Context, flags pageFlags, certificate *tls.Co
 	}
 	options.Addr, options.Password = listener.Addr().String(), flags.password
 	options.Now, options.NewID, options.Version = a.now, a.newID, version()
-	at, err := netip.ParseAddrPort(options.Addr)
-	if others := err != nil || !at.Addr().Unmap().IsLoopback(); !others {
-		certificate = nil // it is for another name, and nobody is on the way
-	} else {
-		if options.Password == "" {
-			options.Password = strings.ReplaceAll(a.newID().String(), "-", "")
-			a.note("the page asks for the password %s", options.Password)
-		}
-		if certificate == nil {
-			a.note("the page is not encrypted: whoever is on the way can read its password and deliveries")
-		}
-	}
+	certificate = a.protectPage(&options, certificate)
 	p := &servedPage{app: a, flags: flags, url: listenURL(listener.Addr(), certificate != nil, "/"), listener: listener}
 	p.page = inspector.New(options)
 	p.server = receiver.Server{Handler: p.page, TLS: certificate, Log: func(line string) { a.note("page: %s", report.Escape(strings.TrimSpace(line))) }}
 	return p, nil
+}
+
+// protectPage makes up a password where others reach the page, and returns the
+// certificate to use.
+func (a *app) protectPage(options *inspector.Options, certificate *tls.Config) *tls.Config {
+	if at, err := netip.ParseAddrPort(options.Addr); err == nil && at.Addr().Unmap().IsLoopback() {
+		return nil // the certificate is for another name, and nobody is on the way
+	}
+	if options.Password == "" {
+		options.Password = strings.ReplaceAll(a.newID().String(), "-", "")
+		a.note("the page asks for the password %s", options.Password)
+	}
+	if certificate == nil {
+		a.note("the page is not encrypted: whoever is on the way can read its password and deliveries")
+	}
+	return certificate
 }
 
 // serve serves the page until the context ends.

@@ -148,8 +148,8 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
-	if opts.page.open && !opts.ui {
-		return usagef("--open opens the page of --ui: pass --ui too")
+	if !opts.ui && opts.page != (pageFlags{addr: defaultPageAddr}) {
+		return usagef("--ui-addr, --ui-password and --open are for the page of --ui: pass --ui too")
 	}
 	if opts.noJournal && opts.ui {
 		return usagef("--ui shows what is in the journal: leave out --no-journal")

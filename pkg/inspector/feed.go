@@ -20,7 +20,7 @@ const (
 	feedCrowd = 20          // rows at a time, which nobody reads in the time until the next
 	feedCalm  = time.Second // between two crowds
 	feedAlive = 15 * time.Second
-	feedStuck = 10 * time.Second // a write that takes longer ends the feed
+	feedStuck = 10 * time.Second
 )
 
 // latest is what arrived last: read, and made rows of, once for all feeds.
@@ -211,7 +211,7 @@ func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
 // write writes in time, or drops the reader.
 func (s *stream) write(text []byte) error {
 	s.lastWrite = time.Now()
-	_ = s.control.SetWriteDeadline(s.lastWrite.Add(feedStuck)) // of a recorder there is none
+	_ = s.control.SetWriteDeadline(s.lastWrite.Add(s.inspector.stuck)) // of a recorder there is none
 	if _, err := s.w.Write(text); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package inspector
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,6 +105,28 @@ func TestFeedsAreBounded(t *testing.T) {
 	for deadline := time.Now().Add(5 * time.Second); h.page.feeds.Load() != 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d feeds are open, want none", h.page.feeds.Load())
+		}
+	}
+}
+
+func TestReadersThatStandStillAreDropped(t *testing.T) {
+	h := newHouse(t)
+	h.page.stuck = 100 * time.Millisecond
+	for range feedCrowd { // more than the system keeps for a reader
+		h.keep(t, delivery.Delivery{Identity: owox.Identity{Title: strings.Repeat("x", 1<<19)}, ReceivedAt: time.Now(), State: delivery.StateValid, Answered: 200})
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.pageURL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // nothing was read
+	if _, err := fmt.Fprintf(conn, "GET /feed HTTP/1.1\r\nHost: %s\r\n\r\n", strings.TrimPrefix(h.pageURL, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	for opened, deadline := false, time.Now().Add(10*time.Second); !opened || h.page.feeds.Load() > 0; time.Sleep(time.Millisecond) {
+		opened = opened || h.page.feeds.Load() == 1
+		if time.Now().After(deadline) {
+			t.Fatalf("opened %v, and %d feeds are open, want one that was opened and dropped", opened, h.page.feeds.Load())
 		}
 	}
 }

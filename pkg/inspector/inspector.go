@@ -75,7 +75,8 @@ type Inspector struct {
 	closed  chan struct{}
 	close   func()
 
-	feeds  atomic.Int64 // that are open
+	feeds  atomic.Int64  // that are open
+	stuck  time.Duration // a write to a feed that takes longer ends it
 	latest latest
 	files  func() map[string]asset
 	pages  func() map[string]*template.Template
@@ -94,7 +95,7 @@ func New(options Options) *Inspector {
 	}
 	i := &Inspector{
 		options: options, mux: http.NewServeMux(), sender: sender.New(sender.Options{Now: options.Now}), token: options.NewID().String(),
-		closed: make(chan struct{}), files: sync.OnceValue(loadAssets), pages: sync.OnceValue(loadPages),
+		closed: make(chan struct{}), stuck: feedStuck, files: sync.OnceValue(loadAssets), pages: sync.OnceValue(loadPages),
 	}
 	i.close = sync.OnceFunc(func() { close(i.closed); i.sender.Close() })
 	if isLoopback(options.Addr) {
