@@ -178,7 +178,7 @@ func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
 		}
 		return feedEvery, s.write([]byte(": still here\n\n"))
 	}
-	if s.after < c.after && !(c.more && !s.filter.Any()) { // the reader missed some that may match
+	if s.after < c.after && (!c.more || s.filter.Any()) { // the reader missed some that may match
 		if c, err = s.inspector.crowd(ctx, s.filter, s.after, c.newest); err != nil {
 			return 0, err
 		}

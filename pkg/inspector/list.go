@@ -102,7 +102,7 @@ func (f filter) query() journal.Filter {
 // arrived decides all of it, for what just arrived.
 func (f filter) arrived(e journal.Entry) bool {
 	q := f.query()
-	return (q.Event == "" || e.Event == q.Event) && !(q.Invalid && validate.Valid(e.Findings)) && !(q.Test && !e.IsTest) &&
+	return (q.Event == "" || e.Event == q.Event) && (!q.Invalid || !validate.Valid(e.Findings)) && (!q.Test || e.IsTest) &&
 		(f.DataMart == "" || f.DataMart == e.DataMartID || f.DataMart == e.Title) && !e.ReceivedAt.Before(f.since) && f.match(e)
 }
 

@@ -75,7 +75,7 @@ var functions = template.FuncMap{
 	"day":    func(t time.Time) string { return t.Local().Format("2 Jan") },
 	"stamp":  func(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05.000 -07:00") },
 	"iso":    owox.FormatTimestamp,
-	"plural": func(n int, one, many string) string { return counted(n, one, many) },
+	"plural": counted,
 }
 
 func counted(n int, one, many string) string {

@@ -71,13 +71,13 @@ func (h *house) arrive(t testing.TB, at time.Time, random *rand.Rand, id, title,
 	case 1:
 		body = edit(t, body, owox.PathTitle+"=\"\"")
 	case 2:
-		h.serve(body, at)
+		h.serve(body)
 	}
-	h.serve(body, at)
+	h.serve(body)
 }
 
 // serve delivers as OWOX's machine does.
-func (h *house) serve(body []byte, at time.Time) {
+func (h *house) serve(body []byte) {
 	identity := owox.Identify(body)
 	r := httptest.NewRequest(owox.Method, "/", bytes.NewReader(body))
 	r.RemoteAddr, r.Host = owox.SourceAddress+":41234", "hooks.example.com"
@@ -100,11 +100,10 @@ func (h *house) lastDelivery(t testing.TB) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(8, 8))
 	mart := fixtureMarts[0]
-	at := h.now
-	body := owox.Sample{Event: owox.RunFailed, ID: randomID(random), Now: at}.JSON()
+	body := owox.Sample{Event: owox.RunFailed, ID: randomID(random), Now: h.now}.JSON()
 	h.serve(edit(t, body, owox.PathDataMartID+"="+mart.id, owox.PathTitle+"="+mart.title, owox.PathProjectID+"=shop-analytics",
-		owox.PathRunID+"="+randomID(random).String(), owox.PathRunStatus+"=SUCCESSFUL", owox.PathStartedAt+"="+owox.FormatTimestamp(at.Add(time.Minute)),
-		owox.PathErrors+"="+fmt.Sprintf("[%q]", mart.message)), at)
+		owox.PathRunID+"="+randomID(random).String(), owox.PathRunStatus+"=SUCCESSFUL", owox.PathStartedAt+"="+owox.FormatTimestamp(h.now.Add(time.Minute)),
+		owox.PathErrors+"="+fmt.Sprintf("[%q]", mart.message)))
 }
 
 // The README's screenshots are made here. Their size and what they show is
@@ -114,7 +113,7 @@ func TestScreenshotsShowThePages(t *testing.T) {
 	h.fill(t, screenshotDay)
 	h.lastDelivery(t)
 	b := newTab(t, h)
-	b.size(1280, 800)
+	b.size(1280, 860)
 	_, newest, err := h.journal.Ends(t.Context())
 	if err != nil {
 		t.Fatal(err)

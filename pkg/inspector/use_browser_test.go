@@ -70,9 +70,9 @@ func TestCopiedCommandsDeliverAgain(t *testing.T) {
 	}
 	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	b.open("/deliveries/1")
-	copied := func(what string, copy func()) string {
+	copied := func(what string, do func()) string {
 		eval[any](b, "navigator.clipboard.writeText('nothing')")
-		copy()
+		do()
 		b.until("document.querySelector('#said').innerText.endsWith('" + what + " copied')")
 		eval[any](b, "document.querySelector('#said').innerText = ''; null")
 		return eval[string](b, "navigator.clipboard.readText()")

@@ -55,7 +55,7 @@ func (b *bench) openPage(feed string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := http.DefaultClient.Do(r) //nolint:bodyclose // closed when the server ends
 	if err != nil {
 		return err
 	}
