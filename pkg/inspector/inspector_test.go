@@ -245,6 +245,9 @@ func TestFirstViewIsSmall(t *testing.T) {
 			t.Errorf("%s: got status %d, want 200", path, got.code)
 		}
 	}
+	if got := len(h.get(t, "/assets/style.css").body); got > 15<<10 {
+		t.Errorf("the style sheet has %d bytes, want at most 15 KiB", got)
+	}
 	if sum > 60<<10 {
 		t.Errorf("the first view has %d bytes, want at most 60 KiB", sum)
 	}
