@@ -106,7 +106,7 @@ type background struct {
 }
 
 // startCommand: start NAME PROGRAM ARG... starts a program, waits until it
-// listens, and sets $NAME to its URL.
+// listens, and sets $NAME to its URL, and $NAME_UI to that of its page.
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME PROGRAM ARG...")
@@ -135,11 +135,12 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 		_ = b.cmd.Wait() // for its last words
 		ts.Fatalf("%s ended before it listened: %s", args[1], b.errOut.String())
 	}
-	var listening struct{ Type, URL string }
-	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" {
+	var listening struct{ Type, URL, UI string }
+	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" && listening.Type != "inspecting" {
 		ts.Fatalf("%s did not say where it listens: %q", args[1], line)
 	}
 	ts.Setenv(args[0], listening.URL)
+	ts.Setenv(args[0]+"_UI", listening.UI)
 	ts.Value("running").(map[string]*background)[args[0]] = b
 }
 

@@ -41,6 +41,8 @@ type listenOptions struct {
 	delay      time.Duration
 	verbose    bool
 	maxConns   int
+	ui         bool
+	page       pageFlags
 }
 
 func newListenCommand(a *app) *cobra.Command {
@@ -75,6 +77,9 @@ deliveries and owoxhook replay.`,
 
   # expect a delivery while a test suite runs, on any free port
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
+
+  # look at deliveries in a browser as they arrive
+  owoxhook listen --ui --open
 
   # forward deliveries to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
@@ -114,6 +119,8 @@ deliveries and owoxhook replay.`,
 	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
+	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
+	opts.page.bind(cmd)
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
@@ -141,6 +148,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
+	if !opts.ui && opts.page != (pageFlags{addr: defaultPageAddr}) {
+		return usagef("--ui-addr, --ui-password and --open are for the page of --ui: pass --ui too")
+	}
+	if opts.noJournal && opts.ui {
+		return usagef("--ui shows what is in the journal: leave out --no-journal")
+	}
 	forward, err := a.newForwarder(ctx, opts.forwardFlags, certificate != nil)
 	if err != nil {
 		return err
@@ -165,7 +178,11 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if forward != nil {
 			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward
 		}
-		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
+		handler := receiver.New(options)
+		if err := l.openPage(ctx, listener, certificate, handler); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
 			a.note("listen: %s", strings.TrimSpace(line))
 		}})
 	})

@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/expect"
+	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -30,6 +33,7 @@ type listening struct {
 	expired time.Duration // after which time was up; 0: it was not
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
+	page    *servedPage      // nil: there is none
 
 	mu         sync.Mutex
 	states     map[delivery.State]int
@@ -43,7 +47,8 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	defer stop()
 	l.queue = report.NewQueue(l.reporter, l.flush, stop)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
+	defer l.page.begin(serving)()
+	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile(), UI: l.page.address()})
 	if err == nil {
 		err = l.flush()
 	}
@@ -142,6 +147,17 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 	}
 	options.Keep = l.journal.Keep
 	return nil
+}
+
+// openPage opens the page over the journal.
+func (l *listening) openPage(ctx context.Context, listener net.Listener, certificate *tls.Config, answers inspector.Answers) (err error) {
+	if !l.opts.ui {
+		return nil
+	}
+	here := listenURL(listener.Addr(), certificate != nil, l.opts.path)
+	replay := forwardFlags{to: cmp.Or(l.opts.to, here)}.replayCommand(l.opts.journalFlags)
+	l.page, err = l.app.openPage(ctx, l.opts.page, certificate, inspector.Options{Journal: l.journal, Receiver: here, Answers: answers, Replay: replay})
+	return err
 }
 
 func (l *listening) closeJournal() {

@@ -24,6 +24,8 @@ type Filter struct {
 	ID          string         // the webhook id; "": any
 	Sequence    int64          // this one; 0: any
 	Undelivered bool           // no attempt at it was a success
+	Before      int64          // a sequence that is not reached; 0: any
+	After       int64          // the same from below
 
 	Limit  int  // at most; 0: no limit
 	Oldest bool // oldest first, instead of newest
@@ -61,6 +63,12 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 	}
 	if f.Sequence != 0 {
 		add("sequence = ?", f.Sequence)
+	}
+	if f.Before != 0 {
+		add("sequence < ?", f.Before)
+	}
+	if f.After != 0 {
+		add("sequence > ?", f.After)
 	}
 	if f.Undelivered {
 		add("delivered = FALSE")

@@ -64,6 +64,7 @@ type Answer struct {
 // Receiver is the handler. It may serve several requests at once.
 type Receiver struct {
 	options Options
+	plan    atomic.Pointer[Plan]
 	turn    atomic.Uint64
 }
 
@@ -81,7 +82,9 @@ func New(options Options) *Receiver {
 	if options.Received == nil {
 		options.Received = func(delivery.Delivery) {}
 	}
-	return &Receiver{options: options}
+	rc := &Receiver{options: options}
+	rc.plan.Store(&Plan{Respond: options.Respond, Delay: options.Delay})
+	return rc
 }
 
 // ServeHTTP validates the request, keeps it, answers it, and passes it on.
@@ -170,7 +173,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // answer, with an application's own answer if there is one.
 func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 	d.Identity, d.Findings = rc.options.Validator.Identify(d.Method, r.Header, d.Body)
-	rehearsed := rc.nextStatus()
+	plan := rc.Plan()
+	rehearsed := rc.nextStatus(plan)
 	rc.decide(d, rehearsed)
 	err := rc.options.Keep(d, func() {
 		if d.Duplicate {
@@ -192,19 +196,10 @@ func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 			own, d.Answered = forwarded, forwarded.Status
 		}
 	}
-	if !rc.wait(r.Context()) {
+	if !wait(r.Context(), plan.Delay) {
 		d.State = delivery.StateGone
 	}
 	return own
-}
-
-// nextStatus returns the next status of a rehearsal, or 0.
-func (rc *Receiver) nextStatus() int {
-	turns := rc.options.Respond
-	if len(turns) == 0 {
-		return 0
-	}
-	return turns[(rc.turn.Add(1)-1)%uint64(len(turns))]
 }
 
 // decide gives a delivery its state and answer by its findings.
@@ -218,20 +213,5 @@ func (rc *Receiver) decide(d *delivery.Delivery, rehearsed int) {
 	}
 	if rehearsed != 0 {
 		d.Answered = rehearsed
-	}
-}
-
-// wait delays the answer; it reports whether the sender waited for it.
-func (rc *Receiver) wait(ctx context.Context) bool {
-	if rc.options.Delay == 0 {
-		return true
-	}
-	timer := time.NewTimer(rc.options.Delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

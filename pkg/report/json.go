@@ -80,7 +80,7 @@ func (j jsonReporter) Close() error { return nil }
 func objectOf(r Result) any {
 	switch r := r.(type) {
 	case Listening:
-		return listeningJSON{"listening", r.URL, r.Path, r.Journal}
+		return listeningJSON{"listening", r.URL, r.Path, r.Journal, r.UI}
 	case Delivery:
 		return newDeliveryJSON(r.Delivery)
 	case Attempt:
@@ -103,6 +103,7 @@ type listeningJSON struct {
 	URL     string `json:"url"`
 	Path    string `json:"path"`
 	Journal string `json:"journal"`
+	UI      string `json:"ui,omitzero"`
 }
 
 type deliveryJSON struct {

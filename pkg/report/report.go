@@ -36,6 +36,7 @@ type Listening struct {
 	URL     string // with the real port
 	Path    string
 	Journal string // the file that keeps deliveries; "": none does
+	UI      string // the URL of the page; "": there is none
 }
 
 // Delivery is a delivery that was received.

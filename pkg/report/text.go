@@ -79,7 +79,11 @@ func write(w io.Writer, text string) error {
 func (t *textReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(t.err, "listening on "+r.URL+"\n")
+		banner := "listening on " + r.URL + "\n"
+		if r.UI != "" {
+			banner += "the page is at " + r.UI + "\n"
+		}
+		return write(t.err, banner)
 	case Delivery:
 		return t.delivery(r.Delivery)
 	case Attempt:
