@@ -34,6 +34,7 @@ type Options struct {
 	AcceptAll      bool                // answer 200 whatever the findings
 	Allowed        []netip.Prefix      // addresses that may deliver; nil: all
 	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
+	TunnelHeader   string              // by which a tunnel of this machine names the sender; "": none
 	Respond        []int               // statuses to answer deliveries with, in turn
 	Delay          time.Duration       // before every answer to a delivery
 	AnswerFirst    bool                // answer as soon as it is kept, and forward then

@@ -64,7 +64,7 @@ func Cloudflared() {
 	registered := func() {
 		info("Registered tunnel connection connIndex=0 connection=bb527b3a-8a27-467b-9fca-84972898be5c event=0 ip=198.41.200.13 location=fra03 protocol=quic")
 	}
-	prepare(`failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host`)
+	signals := prepare(`failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host`)
 	public := edge(os.Args[index+1], func(r *http.Request, client string) {
 		r.Header.Set("Cf-Connecting-Ip", client)
 		r.Header.Add("X-Forwarded-For", client)
@@ -74,7 +74,7 @@ func Cloudflared() {
 	info("|  " + public + "                                                                   |")
 	info("+--------------------------------------------------------------------------------------------+")
 	registered()
-	awaitSignal()
+	await(signals)
 }
 
 // Ngrok behaves as ngrok http --log stdout --log-format json.
@@ -94,7 +94,7 @@ func Ngrok() {
 	if os.Getenv(ModeVariable) == ModeFails {
 		entry("eror", "failed to auth", map[string]any{"err": "authentication failed: Usage of ngrok requires a verified account and authtoken.\n\nSign up for an account: https://dashboard.ngrok.com/signup\r\n\r\nERR_NGROK_4018\r\n"})
 	}
-	prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.")
+	signals := prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.")
 	lost := func() {
 		entry("eror", "session closed, starting reconnect loop", map[string]any{"err": "read EOF from remote peer"})
 	}
@@ -104,11 +104,13 @@ func Ngrok() {
 		r.Header.Add("X-Forwarded-For", client)
 	}, lost, established)
 	entry("info", "started tunnel", map[string]any{"name": "command_line", "addr": "http://" + os.Args[2], "url": public})
-	awaitSignal()
+	await(signals)
 }
 
-// prepare does what comes before the tunnel is open.
-func prepare(failure string) {
+// prepare does what comes before the tunnel is open, and listens for signals.
+func prepare(failure string) <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	switch os.Getenv(ModeVariable) {
 	case ModeFails:
 		fmt.Fprintln(os.Stderr, failure)
@@ -116,8 +118,9 @@ func prepare(failure string) {
 	case ModeSlow:
 		time.Sleep(time.Second)
 	case ModeMute:
-		awaitSignal()
+		await(signals)
 	}
+	return signals
 }
 
 // edge is the public side of a tunnel.
@@ -158,10 +161,8 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 	return server.URL
 }
 
-// awaitSignal ends the program as the signal asks.
-func awaitSignal() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+// await ends the program as signals ask.
+func await(signals <-chan os.Signal) {
 	for range signals {
 		if os.Getenv(ModeVariable) != ModeStubborn {
 			os.Exit(0)
@@ -172,8 +173,8 @@ func awaitSignal() {
 // Other behaves as programs that nobody knows: other PORT says its URL in a
 // sentence.
 func Other() {
-	prepare("nothing goes here")
+	signals := prepare("nothing goes here")
 	public := edge("http://127.0.0.1:"+os.Args[1], func(*http.Request, string) {}, func() {}, func() {})
 	fmt.Println("documentation: http://example.com/; your url is: " + strings.TrimSuffix(public, "/") + ".")
-	awaitSignal()
+	await(signals)
 }
