@@ -12,6 +12,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/expect"
 	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
@@ -30,6 +31,7 @@ type listening struct {
 	expired time.Duration // after which time was up; 0: it was not
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
+	public  *public          // nil: it has no public URL
 
 	mu         sync.Mutex
 	states     map[delivery.State]int
@@ -42,26 +44,46 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.queue = report.NewQueue(l.reporter, l.flush, stop)
-	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
-	if err == nil {
-		err = l.flush()
-	}
-	if err != nil {
-		_, _ = l.queue.Close()
-		return errors.Join(err, listener.Close())
-	}
-	if l.onTerminal() && len(l.command) == 0 {
-		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
-	}
+	gate := newGate(server.Handler, l.opts.path, serving.Done())
+	server.Handler = gate
 	served := make(chan error, 1)
+	defer l.public.close()
+	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
+	if l.public != nil {
+		gate.expect(owox.Sample{Event: owox.RunFailed, Test: true, ID: l.newID(), Now: l.now()})
+	}
 	go func() { served <- server.Serve(serving, listener) }()
+	if err := l.announce(ctx, address, gate); err != nil {
+		stop()
+		_, _ = l.queue.Close()
+		return errors.Join(err, <-served)
+	}
+	close(gate.open)
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
-	err = l.end(verdict)
+	err := l.end(verdict)
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
+	}
+	return err
+}
+
+// announce says where deliveries are received, once they are.
+func (l *listening) announce(ctx context.Context, address string, g *gate) error {
+	banner := report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()}
+	if l.public != nil {
+		var err error
+		if banner.Public, err = l.public.open(ctx, g, address); err != nil {
+			return err
+		}
+	}
+	err := l.reporter.Report(banner)
+	if err == nil {
+		err = l.flush()
+	}
+	if err == nil && l.onTerminal() && len(l.command) == 0 {
+		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
 	return err
 }
@@ -100,7 +122,7 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	if err != nil {
 		return err
 	}
-	command, err := l.startChild(l.command, out, exports(at)...)
+	command, err := l.startChild(l.command, out, exports(at, l.public.now())...)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (j jsonReporter) Close() error { return nil }
 func objectOf(r Result) any {
 	switch r := r.(type) {
 	case Listening:
-		return listeningJSON{"listening", r.URL, r.Path, r.Journal}
+		return listeningJSON{"listening", r.URL, r.Path, r.Journal, r.Public}
 	case Delivery:
 		return newDeliveryJSON(r.Delivery)
 	case Attempt:
@@ -99,6 +99,7 @@ type listeningJSON struct {
 	URL     string `json:"url"`
 	Path    string `json:"path"`
 	Journal string `json:"journal"`
+	Public  string `json:"public,omitzero"`
 }
 
 type deliveryJSON struct {

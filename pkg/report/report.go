@@ -36,6 +36,7 @@ type Listening struct {
 	URL     string // with the real port
 	Path    string
 	Journal string // the file that keeps deliveries; "": none does
+	Public  string // the URL of the tunnel that leads here; "": there is none
 }
 
 // Delivery is a delivery that was received.
@@ -72,6 +73,15 @@ type Count struct {
 	N         int
 	Name      string // member of the JSON object
 	One, Many string // the words behind the number in a sentence
+}
+
+// String returns the lines that say where deliveries go.
+func (l Listening) String() string {
+	text := "listening on " + l.URL + "\n"
+	if l.Public != "" {
+		text += "public at " + l.Public + "\n"
+	}
+	return text
 }
 
 func (Listening) result() {}

@@ -78,7 +78,7 @@ func write(w io.Writer, text string) error {
 func (t *textReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(t.err, "listening on "+r.URL+"\n")
+		return write(t.err, r.String())
 	case Delivery:
 		return t.delivery(r.Delivery)
 	case Attempt:

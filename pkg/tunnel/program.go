@@ -12,7 +12,7 @@ import (
 // program opens a tunnel by running a program and reading what it writes.
 type program struct {
 	args []string
-	read func(line string) event
+	read reader
 }
 
 // grace is how long a program may take to end, before it is killed.
@@ -25,7 +25,8 @@ func (p program) connect(ctx context.Context, up func(url string), down func(err
 	defer runtime.UnlockOSThread()
 
 	state := progress{name: p.args[0], up: up, down: down}
-	out := &lines{each: func(line string) { state.add(p.read(line)) }}
+	read := p.read()
+	out := &lines{each: func(line string) { state.add(read(line)) }}
 	cmd := exec.CommandContext(ctx, p.args[0], p.args[1:]...) //nolint:gosec // running it is the job
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = grace

@@ -16,32 +16,33 @@ type event struct {
 	why      string // a trouble, for people
 }
 
-var (
-	boxedURL      = regexp.MustCompile(`\|\s+(https://[^\s/|]+)\s+\|`)
-	cloudflareErr = regexp.MustCompile(`^\S+ (?:ERR|FTL) (.*)`)
-	cloudflareOff = regexp.MustCompile(`Lost connection with the edge|Unregistered tunnel connection|Connection terminated|Retrying connection in`)
-	anyURL        = regexp.MustCompile(`https?://[^\s\x00-\x1f\x7f"'<>|]+`)
-)
+// reader makes what reads the lines of one run of a program.
+type reader func() func(line string) event
 
 // readCloudflared reads the log of a quick tunnel, which has one connection. The
 // URL is in a box of its own; elsewhere there are URLs of documentation.
-func readCloudflared(line string) event {
-	var e event
-	if url := boxedURL.FindStringSubmatch(line); url != nil {
-		e.url = url[1]
+func readCloudflared() func(line string) event {
+	boxed := regexp.MustCompile(`\|\s+(https://[^\s/|]+)\s+\|`)
+	failed := regexp.MustCompile(`^\S+ (?:ERR|FTL) (.*)`)
+	lost := regexp.MustCompile(`Lost connection with the edge|Unregistered tunnel connection|Connection terminated|Retrying connection in`)
+	return func(line string) event {
+		e := event{up: strings.Contains(line, "Registered tunnel connection"), down: lost.MatchString(line)}
+		if url := boxed.FindStringSubmatch(line); url != nil {
+			e.url = url[1]
+		}
+		if why := failed.FindStringSubmatch(line); why != nil {
+			e.why = why[1]
+		} else if strings.HasPrefix(line, "failed to ") {
+			e.why = line
+		}
+		return e
 	}
-	e.up = strings.Contains(line, "Registered tunnel connection")
-	e.down = cloudflareOff.MatchString(line)
-	if why := cloudflareErr.FindStringSubmatch(line); why != nil {
-		e.why = why[1]
-	} else if strings.HasPrefix(line, "failed to ") {
-		e.why = line
-	}
-	return e
 }
 
 // readNgrok reads the log of ngrok. It spells its levels with four letters.
-func readNgrok(line string) event {
+func readNgrok() func(line string) event { return readNgrokLine }
+
+func readNgrokLine(line string) event {
 	var entry struct {
 		Level   string `json:"lvl"`
 		Message string `json:"msg"`
@@ -65,17 +66,29 @@ func readNgrok(line string) event {
 }
 
 // readAny takes the first https URL for that of the tunnel.
-func readAny(line string) event {
-	for _, url := range anyURL.FindAllString(line, -1) {
-		if strings.HasPrefix(url, "https:") {
-			return event{url: trimURL(url), up: true}
+func readAny() func(line string) event {
+	find := urls()
+	return func(line string) event {
+		for _, url := range find(line) {
+			if strings.HasPrefix(url, "https:") {
+				return event{url: url, up: true}
+			}
 		}
+		return event{why: line}
 	}
-	return event{why: line}
 }
 
-// trimURL takes off what belongs to the sentence around a URL.
-func trimURL(url string) string { return strings.TrimRight(url, ".,;:)]}") }
+// urls makes what finds the URLs in a line, without the sentence around them.
+func urls() func(line string) []string {
+	pattern := regexp.MustCompile(`https?://[^\s\x00-\x1f\x7f"'<>|]+`)
+	return func(line string) []string {
+		found := pattern.FindAllString(line, -1)
+		for i, url := range found {
+			found[i] = strings.TrimRight(url, ".,;:)]}")
+		}
+		return found
+	}
+}
 
 // lines calls a function for each line that is written to it.
 type lines struct {

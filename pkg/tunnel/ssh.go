@@ -159,9 +159,10 @@ func (s *server) hear(client *ssh.Client, said chan<- string) {
 	if err != nil {
 		return // it has no terminal
 	}
+	find := urls()
 	each := func(line string) {
-		for _, word := range anyURL.FindAllString(line, -1) {
-			if url := trimURL(word); isBare(url, s.host) {
+		for _, url := range find(line) {
+			if isBare(url, s.host) {
 				select {
 				case said <- url:
 				default: // nobody waits any more

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -32,7 +31,7 @@ var programs = []struct {
 	name   string
 	header string
 	args   []string
-	read   func(line string) event
+	read   reader
 }{
 	{"cloudflared", "Cf-Connecting-Ip", []string{"tunnel", "--no-autoupdate", "--url", "http://{target}"}, readCloudflared},
 	{"ngrok", "X-Forwarded-For", []string{"http", "{target}", "--log", "stdout", "--log-format", "json"}, readNgrok},
@@ -85,7 +84,7 @@ func parseSSH(address string) (Way, error) {
 		host, port = h, p
 	}
 	host = strings.Trim(host, "[]")
-	if host == "" || strings.ContainsAny(host, "/@ ") || !regexp.MustCompile(`^\d{1,5}$`).MatchString(port) {
+	if host == "" || strings.ContainsAny(host, "/@ ") || strings.Trim(port, "0123456789") != "" {
 		return Way{}, fmt.Errorf("%s%s: want ssh:USER@HOST or ssh:USER@HOST:PORT", prefixSSH, address)
 	}
 	return Way{name: host, link: func(o Options) link {
