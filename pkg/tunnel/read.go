@@ -22,7 +22,7 @@ type reader func() func(line string) event
 // readCloudflared reads the log of a quick tunnel, which has one connection. The
 // URL is in a box of its own; elsewhere there are URLs of documentation.
 func readCloudflared() func(line string) event {
-	boxed := regexp.MustCompile(`\|\s+(https://[^\s/|]+)\s+\|`)
+	boxed := regexp.MustCompile(`\|\s+(https://[A-Za-z0-9.:-]+)\s+\|`)
 	failed := regexp.MustCompile(`^\S+ (?:ERR|FTL) (.*)`)
 	lost := regexp.MustCompile(`Lost connection with the edge|Unregistered tunnel connection|Connection terminated|Retrying connection in`)
 	return func(line string) event {
@@ -40,29 +40,30 @@ func readCloudflared() func(line string) event {
 }
 
 // readNgrok reads the log of ngrok. It spells its levels with four letters.
-func readNgrok() func(line string) event { return readNgrokLine }
-
-func readNgrokLine(line string) event {
-	var entry struct {
-		Level   string `json:"lvl"`
-		Message string `json:"msg"`
-		URL     string `json:"url"`
-		Err     any    `json:"err"`
+func readNgrok() func(line string) event {
+	readURL := readAny()
+	return func(line string) event {
+		var entry struct {
+			Level   string `json:"lvl"`
+			Message string `json:"msg"`
+			URL     string `json:"url"`
+			Err     any    `json:"err"`
+		}
+		if json.Unmarshal([]byte(line), &entry) != nil {
+			why, _ := strings.CutPrefix(line, "ERROR:")
+			return event{why: strings.TrimSpace(why)}
+		}
+		e := event{up: entry.Message == "client session established"}
+		if entry.Message == "started tunnel" {
+			e = readURL(entry.URL)
+		}
+		if entry.Level == "eror" || entry.Level == "crit" {
+			e.down = strings.Contains(entry.Message, "reconnect")
+			text, _ := entry.Err.(string)
+			e.why, _, _ = strings.Cut(strings.TrimSpace(cmp.Or(text, entry.Message)), "\n")
+		}
+		return e
 	}
-	if json.Unmarshal([]byte(line), &entry) != nil {
-		why, _ := strings.CutPrefix(line, "ERROR:")
-		return event{why: strings.TrimSpace(why)}
-	}
-	e := event{up: entry.Message == "client session established"}
-	if entry.Message == "started tunnel" && strings.HasPrefix(entry.URL, "https:") {
-		e.url, e.up = entry.URL, true
-	}
-	if entry.Level == "eror" || entry.Level == "crit" {
-		e.down = strings.Contains(entry.Message, "reconnect")
-		text, _ := entry.Err.(string)
-		e.why, _, _ = strings.Cut(strings.TrimSpace(cmp.Or(text, entry.Message)), "\n")
-	}
-	return e
 }
 
 // readAny takes the first https URL for that of the tunnel.
@@ -78,9 +79,10 @@ func readAny() func(line string) event {
 	}
 }
 
-// urls makes what finds the URLs in a line, without the sentence around them.
+// urls makes what finds the URLs in a line, without the sentence around them. They
+// have nothing that could drive a terminal.
 func urls() func(line string) []string {
-	pattern := regexp.MustCompile(`https?://[^\s\x00-\x1f\x7f"'<>|]+`)
+	pattern := regexp.MustCompile(`https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+`)
 	return func(line string) []string {
 		found := pattern.FindAllString(line, -1)
 		for i, url := range found {

@@ -102,14 +102,14 @@ func (t *Tunnel) run(ctx context.Context, l link) {
 	defer close(t.ended)
 	for pause := minPause; ctx.Err() == nil; pause = min(2*pause, maxPause) {
 		began := time.Now()
-		err := l.connect(ctx, func(url string) { t.say(State{URL: url}) }, func(err error) { t.say(State{Err: err}) })
+		err := l.connect(ctx, func(url string) { t.say(ctx, State{URL: url}) }, func(err error) { t.say(ctx, State{Err: err}) })
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			err = errors.New("the tunnel ended")
 		}
-		t.say(State{Err: err})
+		t.say(ctx, State{Err: err})
 		if !t.wasUp {
 			t.first <- State{Err: err}
 			return
@@ -124,8 +124,11 @@ func (t *Tunnel) run(ctx context.Context, l link) {
 	}
 }
 
-// say reports a state unless it is what was reported before.
-func (t *Tunnel) say(s State) {
+// say reports a state unless it is what was reported before, or its end is wanted.
+func (t *Tunnel) say(ctx context.Context, s State) {
+	if ctx.Err() != nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := t.last

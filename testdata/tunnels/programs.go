@@ -74,7 +74,7 @@ func Cloudflared() {
 	info("|  " + public + "                                                                   |")
 	info("+--------------------------------------------------------------------------------------------+")
 	registered()
-	await(signals)
+	await(signals, func() { info("Unregistered tunnel connection connIndex=0") })
 }
 
 // Ngrok behaves as ngrok http --log stdout --log-format json.
@@ -104,7 +104,7 @@ func Ngrok() {
 		r.Header.Add("X-Forwarded-For", client)
 	}, lost, established)
 	entry("info", "started tunnel", map[string]any{"name": "command_line", "addr": "http://" + os.Args[2], "url": public})
-	await(signals)
+	await(signals, func() {})
 }
 
 // prepare does what comes before the tunnel is open, and listens for signals.
@@ -118,7 +118,7 @@ func prepare(failure string) <-chan os.Signal {
 	case ModeSlow:
 		time.Sleep(time.Second)
 	case ModeMute:
-		await(signals)
+		await(signals, func() {})
 	}
 	return signals
 }
@@ -162,9 +162,10 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 }
 
 // await ends the program as signals ask.
-func await(signals <-chan os.Signal) {
+func await(signals <-chan os.Signal, last func()) {
 	for range signals {
 		if os.Getenv(ModeVariable) != ModeStubborn {
+			last()
 			os.Exit(0)
 		}
 	}
@@ -176,5 +177,5 @@ func Other() {
 	signals := prepare("nothing goes here")
 	public := edge("http://127.0.0.1:"+os.Args[1], func(*http.Request, string) {}, func() {}, func() {})
 	fmt.Println("documentation: http://example.com/; your url is: " + strings.TrimSuffix(public, "/") + ".")
-	await(signals)
+	await(signals, func() {})
 }
