@@ -82,7 +82,11 @@ func (l *listening) announce(ctx context.Context, address string, g *gate) error
 	if err == nil {
 		err = l.flush()
 	}
-	if err == nil && l.onTerminal() && len(l.command) == 0 {
+	switch {
+	case err != nil || !l.onTerminal() || len(l.command) > 0:
+	case banner.Public != "":
+		l.note("give OWOX the public URL, as the URL of the webhook")
+	default:
 		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
 	return err

@@ -48,7 +48,7 @@ type publicFlags struct {
 func (f *publicFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.changed = flags.Changed
-	flags.StringVar(&f.how, keyPublic, "", "get a public URL by a tunnel: `HOW` is cloudflared, ngrok, ssh:USER@HOST, or 'exec:COMMAND {port}'; without it, the first program that is there")
+	flags.StringVar(&f.how, keyPublic, "", "get a public URL through a tunnel, `HOW`: cloudflared, ngrok, ssh:USER@HOST or 'exec:COMMAND {port}'; the first program installed if left out")
 	flags.Lookup(keyPublic).NoOptDefVal = anyTunnel
 	complete(cmd, keyPublic, append(tunnel.Programs(), "ssh:", "exec:")...)
 }
@@ -105,6 +105,8 @@ func (a *app) newPublic(opts *listenOptions) (*public, error) {
 		if opts.path, err = keptPath(opts.journalFlags); err != nil {
 			return nil, err
 		}
+	} else if a.config.from[keyPath] == workFile && !opts.public.changed(keyPath) && !a.config.trusted() {
+		a.note("note: %s sets path, which others may know", configFile)
 	}
 	return &public{app: a, way: way, path: opts.path, patience: tryFor}, nil
 }
