@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 
@@ -45,14 +46,27 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.take(w, r)
 		return
 	}
+	if !g.wait(r.Context()) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	g.next.ServeHTTP(w, r)
+}
+
+// wait reports whether the gate is open, or opens in time.
+func (g *gate) wait(ctx context.Context) bool {
+	select {
+	case <-g.open: // without a lock
+		return true
+	default:
+	}
 	select {
 	case <-g.open:
-		g.next.ServeHTTP(w, r)
+		return true
 	case <-g.over:
-		w.WriteHeader(http.StatusServiceUnavailable)
-	case <-r.Context().Done():
-		w.WriteHeader(http.StatusServiceUnavailable) // nobody reads it
+	case <-ctx.Done():
 	}
+	return false
 }
 
 // take takes the test event, which must be as it was sent.

@@ -142,7 +142,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		return err
 	}
 	if public != nil {
-		options.TunnelHeader = public.way.Header
+		options.TunnelHeader, options.Hidden = public.way.Header, true
 	}
 	certificate, err := opts.certificate(ctx)
 	if err != nil {

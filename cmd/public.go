@@ -254,8 +254,11 @@ func (p *public) notThrough(public string, last delivery.Attempt) error {
 	why := fmt.Sprintf("status %d came from somebody else", last.Status)
 	if last.Failure != nil {
 		why = last.Failure.Error
-		if last.Failure.Kind == delivery.UnknownHost {
+		switch {
+		case last.Failure.Kind == delivery.UnknownHost:
 			why += ": its name may take minutes to be known here: run listen again"
+		case last.Failure.Kind == delivery.Refused && strings.HasPrefix(public, "http:"):
+			why += ": set GatewayPorts clientspecified in its sshd_config, and open the port"
 		}
 	}
 	return fmt.Errorf("no test event came through %s within %v: %s", public, p.patience, why)

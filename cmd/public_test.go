@@ -78,12 +78,16 @@ func TestPublicURLsAreTried(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNotThereYetAreSaidToBe(t *testing.T) {
-	g, _ := shut(t, nil)
-	p := &public{patience: 300 * time.Millisecond, url: "http://no-such-name.invalid/hook"}
-	_, err := p.try(t.Context(), g)
-	if err == nil || !strings.HasSuffix(err.Error(), ": its name may take minutes to be known here: run listen again") {
-		t.Errorf("got %v, want what to do", err)
+func TestPublicURLsThatAreNotThereSayWhatToDo(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://no-such-name.invalid/hook": ": its name may take minutes to be known here: run listen again",
+		"http://127.0.0.1:1/hook":          ": set GatewayPorts clientspecified in its sshd_config, and open the port",
+	} {
+		g, _ := shut(t, nil)
+		p := &public{patience: 300 * time.Millisecond, url: url}
+		if _, err := p.try(t.Context(), g); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", url, err, want)
+		}
 	}
 }
 

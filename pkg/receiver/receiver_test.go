@@ -252,6 +252,20 @@ func TestRemoteAddressBehindATunnel(t *testing.T) {
 	}
 }
 
+func TestAHiddenReceiverAnswersStrangersAsAnotherPathWould(t *testing.T) {
+	answer := func(peer, path string) string {
+		rc := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Hidden: true, Path: "/hook", Allowed: []netip.Prefix{netip.MustParsePrefix("34.38.103.182/32")}})
+		r, recorder := request(payload, from(peer)), httptest.NewRecorder()
+		r.URL.Path = path
+		rc.ServeHTTP(recorder, r)
+		return recorder.Result().Status + " " + recorder.Body.String()
+	}
+	want := answer("34.38.103.182:1", "/other")
+	if got := answer("203.0.113.5:1", "/hook"); got != want || !strings.HasPrefix(want, "404 ") {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestSenderThatHangsUpIsNoticed(t *testing.T) {
 	var got delivery.Delivery
 	rc := receiver.New(receiver.Options{

@@ -58,7 +58,8 @@ type keys struct {
 func (s *server) keys() (k keys, done func()) {
 	done = func() {}
 	if conn, err := net.DialTimeout("unix", s.Agent, time.Second); s.Agent != "" && err == nil { //nolint:noctx // it has a limit
-		done = func() { _ = conn.Close() } // nothing is lost
+		done = func() { _ = conn.Close() }                    // nothing is lost
+		_ = conn.SetDeadline(time.Now().Add(2 * dialTimeout)) // sockets have deadlines
 		k.signers, _ = agent.NewClient(conn).Signers()
 	}
 	for _, file := range s.Keys {
@@ -108,11 +109,11 @@ func known(check ssh.HostKeyCallback, address string, remote net.Addr) (algorith
 		return nil
 	}
 	for _, want := range mismatch.Want {
-		kind := want.Key.Type()
-		if kind == ssh.KeyAlgoRSA {
+		if kind := want.Key.Type(); kind == ssh.KeyAlgoRSA {
 			algorithms = append(algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+		} else {
+			algorithms = append(algorithms, kind)
 		}
-		algorithms = append(algorithms, kind)
 	}
 	return algorithms
 }

@@ -29,6 +29,7 @@ type server struct {
 	user, host, port string
 	target           string
 	last             uint32 // port that the server had for us before
+	silent           bool   // it said no URL before
 }
 
 const (
@@ -141,10 +142,11 @@ func stayAlive(client *ssh.Client, closed <-chan struct{}) {
 func (s *server) url(ctx context.Context, port uint32, said <-chan string) string {
 	found := "http://" + strings.TrimSuffix(net.JoinHostPort(s.host, strconv.Itoa(int(port))), ":80")
 	late := time.After(urlWait)
-	for !strings.HasPrefix(found, "https:") {
+	for !s.silent && !strings.HasPrefix(found, "https:") {
 		select {
 		case found = <-said:
 		case <-late:
+			s.silent = true
 			return found
 		case <-ctx.Done():
 			return found
