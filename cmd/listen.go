@@ -92,19 +92,15 @@ deliveries and owoxhook replay.`,
   # behind a proxy, only from OWOX
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-				args = args[:dash]
-			}
-			if rest := opts.public.take(args); len(rest) > 0 {
+			before, _ := splitAtDash(cmd, args)
+			if rest := opts.public.take(before); len(rest) > 0 {
 				return usagef("unexpected argument %q: a command to run goes after --", rest[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-				return runListen(cmd.Context(), a, opts, args[dash:])
-			}
-			return runListen(cmd.Context(), a, opts, nil)
+			_, command := splitAtDash(cmd, args)
+			return runListen(cmd.Context(), a, opts, command)
 		},
 	}
 	flags := cmd.Flags()
@@ -130,6 +126,14 @@ deliveries and owoxhook replay.`,
 	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
 	return cmd
+}
+
+// splitAtDash returns the arguments before and after --.
+func splitAtDash(cmd *cobra.Command, args []string) (before, after []string) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash], args[dash:]
+	}
+	return args, nil
 }
 
 func runListen(ctx context.Context, a *app, opts listenOptions, command []string) error {

@@ -185,7 +185,9 @@ func (p *public) close() {
 }
 
 // under returns the URL of the receiver below that of the tunnel.
-func (p *public) under(url string) string { return strings.TrimSuffix(url, "/") + p.path }
+func (p *public) under(tunnel string) string {
+	return strings.TrimSuffix(tunnel, "/") + (&url.URL{Path: p.path}).EscapedPath()
+}
 
 // now is the public URL as it is now, or "".
 func (p *public) now() string {

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -66,7 +67,10 @@ func (s *server) connect(ctx context.Context, up func(url string), _ func(error)
 	said := make(chan string, 8)
 	passing.Go(func() { s.hear(client, said) })
 	up(s.url(ctx, port, said))
-	return fmt.Errorf("%s closed the connection: %w", s.host, cmp.Or(client.Wait(), io.EOF))
+	if err := client.Wait(); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the connection to %s was lost: %w", s.host, err)
+	}
+	return fmt.Errorf("%s closed the connection", s.host)
 }
 
 // ask has the server listen where services for tunnels take HTTP, or where it

@@ -139,7 +139,7 @@ func TestALostSSHConnectionComesBackAtTheSamePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Drop()
-	if s := next(t, states); s.Err == nil || s.Err.Error() != "localhost closed the connection: EOF" {
+	if s := next(t, states); s.Err == nil || s.Err.Error() != "localhost closed the connection" {
 		t.Errorf("got %+v, want that the connection is lost", s)
 	}
 	if s := next(t, states); s.Err != nil || s.URL != opened.URL() {

@@ -77,7 +77,7 @@ func parseExec(command string) (Way, error) {
 func parseSSH(address string) (Way, error) {
 	name, host, found := strings.Cut(strings.TrimPrefix(address, "//"), "@")
 	if !found {
-		name, host = "", address
+		name, host = "", name
 	}
 	port := "22"
 	if h, p, err := net.SplitHostPort(host); err == nil {
