@@ -220,7 +220,7 @@ func (p *public) changed(s tunnel.State) {
 // try delivers a test event through the tunnel until it arrives: the names of new
 // tunnels take a while.
 func (p *public) try(ctx context.Context, g *gate) (string, error) {
-	client := sender.New(sender.Options{Timeout: owox.Timeout})
+	client := sender.New(sender.Options{Timeout: min(owox.Timeout, p.patience/2)})
 	defer client.Close()
 	waiting, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()

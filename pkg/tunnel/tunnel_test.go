@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,7 @@ import (
 // The test binary is the programs too, under their names.
 func TestMain(m *testing.M) {
 	programs := map[string]func(){"cloudflared": tunnels.Cloudflared, "ngrok": tunnels.Ngrok, "other": tunnels.Other, "opener": opener}
-	if program := programs[filepath.Base(os.Args[0])]; program != nil {
+	if program := programs[strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")]; program != nil {
 		program()
 		return
 	}
@@ -32,12 +34,16 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	dir, err := os.MkdirTemp("", "tunnel")
+	dir, err := os.MkdirTemp(filepath.Dir(self), "programs")
 	if err != nil {
 		panic(err)
 	}
+	suffix := ""
+	if runtime.GOOS == "windows" {
+		suffix = ".exe"
+	}
 	for name := range programs {
-		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
+		if err := os.Link(self, filepath.Join(dir, name+suffix)); err != nil {
 			panic(err)
 		}
 	}
@@ -153,7 +159,7 @@ func TestProgramsThatFailSayWhy(t *testing.T) {
 		"cloudflared":                 `cloudflared ended with exit status 1: failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host`,
 		"ngrok":                       "ngrok ended with exit status 1: authentication failed: Usage of ngrok requires a verified account and authtoken.",
 		"exec:other {port}":           "other ended with exit status 1: nothing goes here",
-		"exec:no-such-program {port}": "cannot start no-such-program: executable file not found in $PATH",
+		"exec:no-such-program {port}": "cannot start no-such-program: " + exec.ErrNotFound.Error(),
 	} {
 		_, _, err := open(t, how, tunnel.Options{})
 		if err == nil || err.Error() != want {
