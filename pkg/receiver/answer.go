@@ -78,8 +78,8 @@ var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 // one of them is an error.
 func problem(d *delivery.Delivery) []byte {
 	findings, reason := d.Findings, d.Reason
-	if d.Answered == http.StatusNotFound {
-		reason = delivery.WrongPath // whatever it is
+	if reason == delivery.WrongAddress && d.Answered == http.StatusNotFound {
+		reason = delivery.WrongPath // so a stranger is told
 	}
 	if d.State != delivery.StateInvalid {
 		findings = nil

@@ -252,6 +252,14 @@ func TestRemoteAddressBehindATunnel(t *testing.T) {
 	}
 }
 
+func TestARehearsed404SaysNothingOfAPath(t *testing.T) {
+	rc, recorder := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Respond: []int{404}}), httptest.NewRecorder()
+	rc.ServeHTTP(recorder, request(payload))
+	if got, want := recorder.Body.String(), `{"title":"Not Found","status":404}`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestAHiddenReceiverAnswersStrangersAsAnotherPathWould(t *testing.T) {
 	answer := func(peer, path string) string {
 		rc := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Hidden: true, Path: "/hook", Allowed: []netip.Prefix{netip.MustParsePrefix("34.38.103.182/32")}})
