@@ -45,6 +45,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/testdata/hostile"
+	"github.com/owoxhook/owoxhook/testdata/tunnels"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -55,6 +56,11 @@ func TestMain(m *testing.M) {
 		"owoxhook": main,
 		"endpoint": endpoint,
 		"measured": measured,
+
+		"cloudflared": tunnels.Cloudflared,
+		"ngrok":       tunnels.Ngrok,
+		"other":       tunnels.Other,
+		"sshservice":  tunnels.SSHService,
 	})
 }
 
@@ -93,6 +99,7 @@ func TestScripts(t *testing.T) {
 			"status":      statusCommand,
 			"rawsend":     rawSendCommand,
 			"certificate": certificateCommand,
+			"tunnels":     tunnelsCommand,
 		},
 	})
 }
@@ -233,6 +240,25 @@ func certificateCommand(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Check(os.WriteFile(ts.MkAbs(file), pem.EncodeToMemory(block), 0o600))
 	}
+}
+
+// tunnelsCommand: tunnels PROGRAM... leaves these programs alone in the PATH, and
+// has the public side of tunnels trusted.
+func tunnelsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: tunnels PROGRAM...")
+	}
+	dir := ts.MkAbs("bin")
+	ts.Check(os.RemoveAll(dir))
+	ts.Check(os.MkdirAll(dir, 0o700))
+	for _, name := range append(args, "owoxhook") {
+		program, err := exec.LookPath(name)
+		ts.Check(err)
+		ts.Check(os.Symlink(program, filepath.Join(dir, filepath.Base(program))))
+	}
+	ts.Setenv("PATH", dir)
+	ts.Check(os.WriteFile(ts.MkAbs("edge.pem"), tunnels.CertificatePEM(), 0o600))
+	ts.Setenv("SSL_CERT_FILE", ts.MkAbs("edge.pem"))
 }
 
 // endpoint is somebody's endpoint for scripts: endpoint MODE... answers the

@@ -44,9 +44,12 @@ func EndingSignals() []os.Signal {
 const exportedMark = envPrefix + "EXPORTED"
 
 // exports returns the variables that tell the command of listen where it
-// receives.
-func exports(receiver *url.URL) []string {
+// receives, and where it is reached from elsewhere.
+func exports(receiver *url.URL, public string) []string {
 	variables := []string{variable(keyURL) + "=" + receiver.String(), variable("addr") + "=" + receiver.Host}
+	if public != "" {
+		variables = append(variables, variable(keyPublic)+"_URL="+public)
+	}
 	return append(variables, exportedMark+"="+strings.Join(variables, " "))
 }
 

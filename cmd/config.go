@@ -54,7 +54,7 @@ const (
 var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
 	keyHeader, "timeout", "attempts", "follow-redirects", keyInsecure, keyCACert,
-	"addr", "path", "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
+	"addr", keyPath, keyPublic, "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
 	"strict", "rule", "max-body", "journal",
 }
 

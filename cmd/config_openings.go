@@ -31,7 +31,8 @@ var openings = map[string]func(c *config, key string) bool{
 	keyInsecure:        isOn,
 	keyCACert:          always,
 	"addr":             leavesLoopback,
-	"path":             overrides,
+	keyPath:            overrides,
+	keyPublic:          nil, // an untrusted file may not set it
 	"tls-cert":         overrides,
 	"tls-key":          overrides,
 	"accept-all":       isOn,

@@ -27,6 +27,7 @@ type listenOptions struct {
 	expectFlags
 	journalFlags
 	forwardFlags
+	public     publicFlags
 	noJournal  bool
 	keep       int
 	keepBytes  fileSize
@@ -62,7 +63,7 @@ expectations and findings.
 
 Valid deliveries, with or without warnings, are answered with 200, others with
 422 and their findings as application/problem+json. OWOX does not deliver to
-private and loopback addresses: for real deliveries, point a public tunnel here.
+private and loopback addresses: for real deliveries, --public opens a tunnel.
 
 Every delivery is kept in the journal before it is answered: see owoxhook
 deliveries and owoxhook replay.`,
@@ -87,18 +88,25 @@ deliveries and owoxhook replay.`,
   # a slow application: answer OWOX first, then forward
   owoxhook listen --forward-to http://localhost:3000/hook --answer-first
 
+  # real deliveries: a public URL to paste into OWOX, for OWOX alone
+  owoxhook listen --public --allow-ip owox
+
   # simulate an endpoint that fails twice
   owoxhook listen --respond 500,500,200
 
   # behind a proxy, only from OWOX
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
-				return usagef("unexpected argument %q: a command to run goes after --", args[0])
+			before, _ := splitAtDash(cmd, args)
+			if rest := opts.public.take(before); len(rest) > 0 {
+				return usagef("unexpected argument %q: a command to run goes after --", rest[0])
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, command := splitAtDash(cmd, args)
+			return runListen(cmd.Context(), a, opts, command)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
@@ -116,6 +124,7 @@ deliveries and owoxhook replay.`,
 	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
 	opts.forwardFlags.bind(cmd)
+	opts.public.bind(cmd)
 	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
@@ -126,10 +135,25 @@ deliveries and owoxhook replay.`,
 	return cmd
 }
 
+// splitAtDash returns the arguments before and after --.
+func splitAtDash(cmd *cobra.Command, args []string) (before, after []string) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash], args[dash:]
+	}
+	return args, nil
+}
+
 func runListen(ctx context.Context, a *app, opts listenOptions, command []string) error {
+	public, err := a.newPublic(&opts)
+	if err != nil {
+		return err
+	}
 	options, err := opts.receiverOptions()
 	if err != nil {
 		return err
+	}
+	if public != nil {
+		options.TunnelHeader, options.Hidden = public.way.Header, true
 	}
 	certificate, err := opts.certificate(ctx)
 	if err != nil {
@@ -168,7 +192,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, public: public, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
 		a.stdout.needsReader(!l.judging)
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())

@@ -15,6 +15,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/expect"
 	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
@@ -34,6 +35,7 @@ type listening struct {
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
 	page    *servedPage      // nil: there is none
+	public  *public          // nil: it has no public URL
 
 	mu         sync.Mutex
 	states     map[delivery.State]int
@@ -46,29 +48,54 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.queue = report.NewQueue(l.reporter, l.flush, stop)
-	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
+	gate := newGate(server.Handler, l.opts.path, serving.Done())
+	server.Handler = gate
 	defer l.page.begin(serving)()
-	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile(), UI: l.page.address()})
-	if err == nil {
-		err = l.flush()
-	}
-	if err != nil {
-		_, _ = l.queue.Close(ctx)
-		return errors.Join(err, listener.Close())
-	}
-	if l.onTerminal() && len(l.command) == 0 {
-		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
-	}
-	l.underWay.Lock() // requests and the command have their own limits
 	served := make(chan error, 1)
+	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
+	if l.public != nil {
+		gate.expect(owox.Sample{Event: owox.RunFailed, Test: true, ID: l.newID(), Now: l.now()})
+	}
 	go func() { served <- server.Serve(serving, listener) }()
+	if err := l.announce(ctx, address, gate); err != nil {
+		stop()
+		l.public.close()
+		_, _ = l.queue.Close(ctx)
+		return errors.Join(err, <-served)
+	}
+	l.underWay.Lock() // requests, the command and the tunnel have their own limits
+	close(gate.open)
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
+	l.public.close()
 	l.underWay.Unlock()
-	err = l.end(ctx, verdict)
+	err := l.end(ctx, verdict)
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
+	}
+	return err
+}
+
+// announce says where deliveries are received, once they are.
+func (l *listening) announce(ctx context.Context, address string, g *gate) error {
+	banner := report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile(), UI: l.page.address()}
+	if l.public != nil {
+		var err error
+		if banner.Public, err = l.public.open(ctx, g, address); err != nil {
+			return err
+		}
+	}
+	err := l.reporter.Report(banner)
+	if err == nil {
+		err = l.flush()
+	}
+	switch {
+	case err != nil || !l.onTerminal() || len(l.command) > 0:
+	case banner.Public != "":
+		l.note("give OWOX the public URL, as the URL of the webhook")
+	default:
+		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
 	return err
 }
@@ -107,7 +134,7 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	if err != nil {
 		return err
 	}
-	command, err := l.startChild(l.command, out, exports(at)...)
+	command, err := l.startChild(l.command, out, exports(at, l.public.now())...)
 	if err != nil {
 		return err
 	}

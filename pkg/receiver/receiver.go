@@ -34,6 +34,8 @@ type Options struct {
 	AcceptAll      bool                // answer 200 whatever the findings
 	Allowed        []netip.Prefix      // addresses that may deliver; nil: all
 	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
+	TunnelHeader   string              // by which a tunnel of this machine names the sender; "": none
+	Hidden         bool                // answer 404, not 403, to addresses that are not allowed
 	Respond        []int               // statuses to answer deliveries with, in turn
 	Delay          time.Duration       // before every answer to a delivery
 	AnswerFirst    bool                // answer as soon as it is kept, and forward then
@@ -106,6 +108,9 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var own Answer
 	if d.State == delivery.StateRefused {
 		d.Answered = refusals[d.Reason].status
+		if rc.options.Hidden && d.Reason == delivery.WrongAddress {
+			d.Answered = http.StatusNotFound
+		}
 		_ = rc.options.Keep(&d, func() {}) // it is refused all the same
 	} else {
 		own = rc.accept(r, &d)

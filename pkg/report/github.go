@@ -82,7 +82,7 @@ func markdown(text string) string {
 func (g *githubReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(g.errOut, "listening on "+r.URL+"\n")
+		return write(g.errOut, r.String())
 	case Delivery:
 		return g.delivery(r.Delivery)
 	case Attempt:

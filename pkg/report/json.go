@@ -80,7 +80,7 @@ func (j jsonReporter) Close() error { return nil }
 func objectOf(r Result) any {
 	switch r := r.(type) {
 	case Listening:
-		return listeningJSON{"listening", r.URL, r.Path, r.Journal, r.UI}
+		return listeningJSON{"listening", r.URL, r.Path, r.Journal, r.UI, r.Public}
 	case Delivery:
 		return newDeliveryJSON(r.Delivery)
 	case Attempt:
@@ -104,6 +104,7 @@ type listeningJSON struct {
 	Path    string `json:"path"`
 	Journal string `json:"journal"`
 	UI      string `json:"ui,omitzero"`
+	Public  string `json:"public,omitzero"`
 }
 
 type deliveryJSON struct {

@@ -43,7 +43,7 @@ func newJUnit(o Options) Reporter {
 func (j *junitReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(j.errOut, "listening on "+r.URL+"\n")
+		return write(j.errOut, r.String())
 	case Delivery:
 		j.delivery(r.Delivery)
 	case Attempt:

@@ -137,6 +137,12 @@ func TestJSONObjects(t *testing.T) {
 			"listening", func(r report.Reporter) error { return r.Report(report.Listening{URL: "http://x/", Path: "/"}) },
 			`{"type":"listening","url":"http://x/","path":"/","journal":""}`,
 		},
+		{
+			"listening in public", func(r report.Reporter) error {
+				return r.Report(report.Listening{URL: "http://x/", Path: "/", Public: "https://y/"})
+			},
+			`{"type":"listening","url":"http://x/","path":"/","journal":"","public":"https://y/"}`,
+		},
 		{"delivery", func(r report.Reporter) error {
 			return r.Report(report.Delivery{Delivery: received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() })})
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +

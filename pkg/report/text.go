@@ -79,11 +79,7 @@ func write(w io.Writer, text string) error {
 func (t *textReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		banner := "listening on " + r.URL + "\n"
-		if r.UI != "" {
-			banner += "the page is at " + r.UI + "\n"
-		}
-		return write(t.err, banner)
+		return write(t.err, r.String())
 	case Delivery:
 		return t.delivery(r.Delivery)
 	case Attempt:
