@@ -157,9 +157,13 @@ func (c *config) readFile(from source, file string) error {
 	if err != nil || text == nil {
 		return err
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, next yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	if err := documents.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
 		return yamlError(file, err)
+	}
+	if err := documents.Decode(&next); err == nil {
+		return fmt.Errorf("%s:%d: a second document begins here: make it one", file, next.Line)
 	}
 	if len(document.Content) == 0 {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ func (f endpointFlags) options(ctx context.Context, a *app, to target) (sender.O
 	}
 	headers, err := parseHeaders(f.headers)
 	if err != nil {
+		return sender.Options{}, nil, err
+	}
+	if err := checkProxies(); err != nil {
 		return sender.Options{}, nil, err
 	}
 	pool, err := certPool(ctx, f.caCert)
@@ -132,6 +136,25 @@ func isHost(at *url.URL) bool {
 func isHostHeader(host string) bool {
 	at, err := url.Parse("http://" + host)
 	return err == nil && host != "" && at.Host == host && isHost(at) && !strings.ContainsFunc(host, func(r rune) bool { return r == '%' || r >= 0x80 })
+}
+
+// checkProxies refuses proxies that net/http would pass over, to go to the
+// endpoint without one.
+func checkProxies() error {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
+		at, err := url.Parse(text)
+		if err != nil || at.Scheme == "" || at.Host == "" {
+			at, err = url.Parse("http://" + text)
+		}
+		if err != nil || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, at.Scheme) || at.Hostname() == "" {
+			return usagef("%s is not the URL of a proxy: want one like http://proxy.example.com:3128", name)
+		}
+	}
+	return nil
 }
 
 // certPool returns the system's certificates and those of a PEM file; without

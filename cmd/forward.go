@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -147,11 +148,13 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 // where a request came from. None goes on but those set here; servers that make
 // variables of headers take an underscore for a hyphen.
 func claimsOrigin(h owox.Header) bool {
-	name := strings.ReplaceAll(strings.ToLower(h.Name), "_", "-")
-	return strings.HasPrefix(name, "x-forwarded-") || slices.Contains(originHeaders, name)
+	return originHeaders.MatchString(strings.ReplaceAll(h.Name, "_", "-"))
 }
 
-var originHeaders = []string{"forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-cluster-client-ip", "x-original-forwarded-for"}
+// originHeaders are those of proxies and clouds that applications are known to
+// believe: who the client is, and what it asked for.
+var originHeaders = regexp.MustCompile(`(?i)^(x-)?(original-)?forwarded|(client|user|real|connecting|source|remote)-?ip$|external-address$|^(x-)?remote-|` +
+	`^(x-)?ssl-|^proxy$|^x-(original|rewrite)-|^x-http-method|^front-end-https$`)
 
 // forwardedFor adds the address that the delivery came from to those that it
 // says it came by: whoever adds none can be made to vouch for a forged one.

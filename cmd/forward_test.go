@@ -11,7 +11,9 @@ import (
 func TestClaimsOfOriginDoNotGoOn(t *testing.T) {
 	for name, want := range map[string]bool{
 		"X-Forwarded-For": true, "X-Forwarded-Proto": true, "X_forwarded_for": true, "Forwarded": true, "X-Real-Ip": true, "X_real-Ip": true,
-		"Cf-Connecting-Ip": true, "X-Webhook-ID": false, "Content-Type": false, "Authorization": false, "X-Forward": false,
+		"Cf-Connecting-Ip": true, "X-Forwarded": true, "Fastly-Client-Ip": true, "X-Azure-Clientip": true, "X-Envoy-External-Address": true, "X-Appengine-User-Ip": true,
+		"Remote-User": true, "X-Ssl-Client-Verify": true, "X-Original-Url": true, "X-Http-Method-Override": true, "Proxy": true, "X-Remote-Addr": true, "Via": false, "User-Agent": false, "Accept": false,
+		"X-Webhook-ID": false, "Content-Type": false, "Authorization": false, "X-Forward": false,
 	} {
 		if got := claimsOrigin(owox.Header{Name: name, Value: "34.38.103.182"}); got != want {
 			t.Errorf("%s claims an origin: %v, want %v", name, got, want)

@@ -169,13 +169,13 @@ func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, 
 	}
 	prefix, written := strings.CutPrefix(word, "id:")
 	ids, err := idsFor(ctx, j, prefix)
-	whole := slices.Contains(ids, prefix) && (written || isUUID(prefix))
+	whole := slices.Contains(ids, prefix)
 	switch {
 	case err != nil:
 		return journal.Entry{}, err
-	case whole:
+	case whole && isUUID(prefix):
 		ids = []string{prefix}
-	case len(prefix) < shortest:
+	case len(prefix) < shortest && !(written && prefix != "" && whole):
 		return journal.Entry{}, usagef("%q is too short: pass at least %d characters of an id, or the number of the delivery", word, shortest)
 	case len(ids) == 0:
 		return journal.Entry{}, noDelivery(word)

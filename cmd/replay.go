@@ -103,7 +103,7 @@ func runReplay(ctx context.Context, a *app, opts replayOptions, words []string) 
 		return opts.readJournal(ctx, func(j *journal.Journal) error {
 			count, err := a.listChosen(ctx, j, filter, words)
 			if err == nil && count == 0 {
-				err = a.noneChosen(opts)
+				err = a.noneChosen(ctx, j, opts)
 			}
 			return err
 		})
@@ -222,7 +222,7 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 	case err != nil:
 		return err
 	case len(chosen) == 0:
-		return r.noneChosen(r.opts)
+		return r.noneChosen(ctx, r.journal, r.opts)
 	case failed > 0:
 		return judgedf("%d of %d not delivered", failed, len(chosen))
 	default:
@@ -231,9 +231,22 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 }
 
 // noneChosen is a failure, such as of a misspelt data mart, unless the flags ask
-// for what is left to do.
-func (a *app) noneChosen(opts replayOptions) error {
-	if opts.unanswered {
+// for what is left to do of deliveries that are there.
+func (a *app) noneChosen(ctx context.Context, j *journal.Journal, opts replayOptions) error {
+	there := opts.filterFlags == filterFlags{}
+	if opts.unanswered && !there {
+		filter, err := opts.filter(a)
+		if err != nil {
+			return err
+		}
+		filter.Limit = 1
+		all, err := j.Sequences(ctx, filter)
+		if err != nil {
+			return err
+		}
+		there = len(all) > 0
+	}
+	if opts.unanswered && there {
 		a.note("replay: nothing is left to deliver")
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -36,33 +37,48 @@ func judgeHTTPS(ctx context.Context, r *run) verdict {
 	if r.Endpoint.Scheme != "https" {
 		return unmet(Advised, "the URL is plain http", "serve the endpoint over https: events carry titles and error messages")
 	}
-	port := r.Endpoint.Port()
-	if port == "" {
-		port = "443"
-	}
-	limited, cancel := context.WithTimeout(ctx, r.Sender.Timeout)
-	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{RootCAs: r.Sender.RootCAs, ServerName: r.Endpoint.Hostname(), MinVersion: tls.VersionTLS12}}
-	conn, err := dialer.DialContext(limited, "tcp", net.JoinHostPort(r.Endpoint.Hostname(), port))
+	expires, err := r.certificateExpires(ctx)
 	var network *net.OpError
 	switch {
-	case errors.As(err, &network) && network.Op == "dial":
+	case errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect"):
 		return untried("no connection: " + network.Err.Error())
 	case err != nil:
 		return unmet(Required, strings.TrimPrefix(err.Error(), "tls: "), "install a valid certificate with its whole chain: OWOX refuses the connection, and the event is lost")
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	secure, ok := conn.(*tls.Conn)
-	if !ok || len(secure.ConnectionState().PeerCertificates) == 0 {
-		return untried("the server showed no certificate")
-	}
-	expires := secure.ConnectionState().PeerCertificates[0].NotAfter
 	days := int(expires.Sub(r.Now()) / (24 * time.Hour))
 	seen := fmt.Sprintf("a trusted certificate, valid for %d more days", days)
 	if days < goodDays {
 		return unmet(Advised, seen, "renew the certificate")
 	}
 	return met(seen)
+}
+
+// certificateExpires shakes hands with the endpoint, by the way that deliveries
+// go, proxy or not, and hangs up once its certificate is verified.
+func (r *run) certificateExpires(ctx context.Context) (expires time.Time, err error) {
+	limited, cancel := context.WithTimeout(ctx, r.Sender.Timeout)
+	defer cancel()
+	seen := errors.New("the certificate was seen")
+	transport := &http.Transport{Proxy: r.Sender.Proxy, TLSClientConfig: &tls.Config{
+		RootCAs: r.Sender.RootCAs, ServerName: r.Endpoint.Hostname(), MinVersion: tls.VersionTLS12,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			expires = state.PeerCertificates[0].NotAfter
+			return seen
+		},
+	}}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(limited, http.MethodHead, r.Endpoint.String(), nil)
+	if err != nil {
+		return expires, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err == nil { // it never gets so far
+		_ = response.Body.Close()
+	}
+	if errors.Is(err, seen) {
+		err = nil
+	}
+	return expires, err
 }
 
 // reserved are the networks, besides those that Go has words for, that OWOX

@@ -29,6 +29,9 @@ func createFile(file string) error {
 		return errors.Join(ErrNoAccess, err)
 	}
 	if err := mustExist(file); !errors.Is(err, ErrMissing) {
+		if info, err := os.Stat(file); err == nil && info.Size() == 0 {
+			_ = os.Chmod(file, 0o600) // as if it were made here
+		}
 		return err
 	}
 	if empty, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o600); err == nil {

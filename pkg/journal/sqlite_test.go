@@ -28,7 +28,12 @@ func TestFileIsForItsOwnerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	openFile(t, link, Options{})
-	for _, file := range []string{file, target, target + "-wal"} {
+	empty := filepath.Join(dir, "empty.db")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	openFile(t, empty, Options{})
+	for _, file := range []string{file, target, target + "-wal", empty} {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want 0600", file, info, err)
 		}
