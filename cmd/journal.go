@@ -175,7 +175,7 @@ func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, 
 		return journal.Entry{}, err
 	case whole && isUUID(prefix):
 		ids = []string{prefix}
-	case len(prefix) < shortest && !(written && prefix != "" && whole):
+	case len(prefix) < shortest && (!written || prefix == "" || !whole):
 		return journal.Entry{}, usagef("%q is too short: pass at least %d characters of an id, or the number of the delivery", word, shortest)
 	case len(ids) == 0:
 		return journal.Entry{}, noDelivery(word)
