@@ -109,7 +109,7 @@ type server interface {
 // at returns the database of a journal: in PostgreSQL for a URL, and otherwise
 // in a file, which is made unless it must exist.
 func at(where string, existing bool) (database, error) {
-	if isURL(where) {
+	if IsURL(where) {
 		return &postgres{url: where, existing: existing}, nil
 	}
 	if existing {

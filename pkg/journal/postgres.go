@@ -32,14 +32,14 @@ const (
 	groupTimeout   = 4500 * time.Millisecond
 )
 
-// isURL reports whether a journal is in PostgreSQL and not in a file.
-func isURL(where string) bool {
+// IsURL reports whether a journal is in PostgreSQL and not in a file.
+func IsURL(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
 
 // Redact returns where a journal is, without the passwords of a URL.
 func Redact(where string) string {
-	if !isURL(where) {
+	if !IsURL(where) {
 		return where
 	}
 	u, err := url.Parse(where)
