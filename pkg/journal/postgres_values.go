@@ -103,6 +103,8 @@ func explainCode(said *pgconn.PgError, err error) error {
 		return ErrMissing
 	case "55P03":
 		return ErrBusy
+	case "25P03": // see begin
+		return fmt.Errorf("%w: %s", ErrUnreachable, said.Message)
 	}
 	switch said.Code[:2] {
 	case "08", "57": // a connection, or a server that stops or starts
