@@ -82,7 +82,7 @@ func journalError(err error) error {
 
 		journal.ErrUnreachable: "check that PostgreSQL is running there, or pass another --journal",
 		journal.ErrLogin:       "check the user and the password, which may also be in PGPASSWORD or ~/.pgpass",
-		journal.ErrNoDatabase:  "create it with createdb, or pass another --journal",
+		journal.ErrNoDatabase:  "create it, or pass another --journal",
 		journal.ErrDenied:      "have its owner grant that, or pass another --journal",
 		journal.ErrForeign:     "pass a database or, with search_path in the URL, a schema of its own",
 		journal.ErrEncoding:    "create it with createdb -E UTF8 -T template0",

@@ -43,7 +43,7 @@ var (
 	ErrURL         = errors.New("it is not the URL of a PostgreSQL database")
 	ErrUnreachable = errors.New("the database cannot be reached")
 	ErrLogin       = errors.New("the database refuses the login")
-	ErrNoDatabase  = errors.New("there is no such database")
+	ErrNoDatabase  = errors.New("the database is not there")
 	ErrDenied      = errors.New("the database denies it")
 	ErrForeign     = errors.New("the database has tables of another program")
 	ErrEncoding    = errors.New("the database is not in UTF-8 but in")

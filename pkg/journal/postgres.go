@@ -99,14 +99,17 @@ func (p *postgres) openWriter() (*sql.DB, error) { return p.db, nil }
 // process may be making them at the same moment.
 func (p *postgres) recognise(ctx context.Context, db *sql.DB) error {
 	var encoding string
+	var schema sql.NullString
 	var ours, others bool
-	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'),
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_schema(),
 		COALESCE(BOOL_OR(table_name = 'deliveries' AND column_name = 'webhook_id'), FALSE),
 		COALESCE(BOOL_OR(table_name IN ('deliveries', 'attempts', 'refused')), FALSE)
-		FROM information_schema.columns WHERE table_schema = current_schema()`).Scan(&encoding, &ours, &others)
+		FROM information_schema.columns WHERE table_schema = current_schema()`).Scan(&encoding, &schema, &ours, &others)
 	switch {
 	case err != nil:
 		return err
+	case !schema.Valid:
+		return fmt.Errorf("%w: no schema of its search_path exists", ErrNoDatabase)
 	case encoding != "UTF8":
 		return fmt.Errorf("%w %s", ErrEncoding, encoding)
 	case others && !ours:

@@ -95,7 +95,7 @@ func explainCode(said *pgconn.PgError, err error) error {
 		return fmt.Errorf("%w: %s", ErrLogin, said.Message)
 	case "3D000":
 		return fmt.Errorf("%w: %s", ErrNoDatabase, said.Message)
-	case "42501", "3F000": // also where no schema is the current one
+	case "42501":
 		return fmt.Errorf("%w: %s", ErrDenied, said.Message)
 	case "25006":
 		return ErrReadOnly

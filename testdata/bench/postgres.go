@@ -15,8 +15,8 @@ import (
 	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
 
-// postgres measures listen with a journal in PostgreSQL. Both sides have a
-// database of their own in one server.
+// postgres measures listen with a journal in PostgreSQL. Both sides have
+// tables of their own in one server.
 func (b *bench) postgres() error {
 	if _, err := pgtest.Find(); err != nil {
 		row("postgres", "skipped", "", err.Error(), "", "", "", "")
@@ -27,11 +27,13 @@ func (b *bench) postgres() error {
 		return err
 	}
 	defer database.Close() //nolint:errcheck // a temporary folder
-	ours, theirs := database.URL("ours"), database.URL("theirs")
-	for _, name := range []string{"ours", "theirs"} {
-		if err := database.Exec("postgres", "CREATE DATABASE "+name); err != nil {
-			return err
-		}
+	ours, err := database.Fresh()
+	if err != nil {
+		return err
+	}
+	theirs, err := database.Fresh()
+	if err != nil {
+		return err
 	}
 	listen, err := b.serveListen("--journal", ours)
 	if err != nil {
@@ -68,7 +70,7 @@ func naivePostgres(url string) (http.Handler, error) {
 	if err := j.Close(); err != nil { // the tables are there now
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, url+"?pool_max_conns=64")
+	pool, err := pgxpool.New(ctx, url+"&pool_max_conns=64")
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type Server struct {
 	bin  string // folder of the programs
 	dir  string // of the data
 	port int
-	made atomic.Int64 // databases
+	made atomic.Int64 // schemas
 
 	process *exec.Cmd
 	leash   io.Closer // the server stops when it is closed, or this program ends
@@ -125,7 +125,7 @@ func (s *Server) Restart() error {
 		return err
 	}
 	for tries := 0; ; tries++ {
-		if err = s.Exec("postgres", "SELECT 1"); err == nil || tries == 200 {
+		if err = s.exec("SELECT 1"); err == nil || tries == 200 {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -167,24 +167,24 @@ func (s *Server) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// URL returns that of a database.
-func (s *Server) URL(database string) string {
+// URL returns that of the database.
+func (s *Server) URL() string {
 	return (&url.URL{
-		Scheme: "postgres", User: url.UserPassword(user, Password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/" + database,
+		Scheme: "postgres", User: url.UserPassword(user, Password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/postgres",
 	}).String()
 }
 
-// Database makes a new database and returns its URL.
-func (s *Server) Database() (string, error) {
+// Fresh returns the URL of a new schema, in which there is nothing: that is as
+// good as a database, and made at once.
+func (s *Server) Fresh() (string, error) {
 	name := fmt.Sprint("test", s.made.Add(1))
-	return s.URL(name), s.Exec("postgres", "CREATE DATABASE "+name)
+	return s.URL() + "?search_path=" + name, s.exec("CREATE SCHEMA " + name)
 }
 
-// Exec runs a statement in a database.
-func (s *Server) Exec(database, statement string) error {
+func (s *Server) exec(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.URL(database))
+	conn, err := pgx.Connect(ctx, s.URL())
 	if err != nil {
 		return err
 	}
