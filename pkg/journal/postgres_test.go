@@ -110,7 +110,7 @@ func TestWhatDatabaseCannotBeOpened(t *testing.T) {
 		"no journal":         {free, ErrMissing, ""},
 		"newer":              {newer, ErrNewer, ""},
 		"another program's":  {with("CREATE TABLE deliveries (parcel TEXT)"), ErrForeign, ""},
-		"another encoding":   {changed(func(u *url.URL) { u.Path = "/latin" }), ErrEncoding, "LATIN1"},
+		"another encoding":   {changed(func(u *url.URL) { u.Path, u.RawQuery = "/latin", "" }), ErrEncoding, "LATIN1"},
 		"not a number":       {changed(func(u *url.URL) { u.RawQuery = "pool_max_conns=many&password=wrong-password" }), ErrURL, "pool_max_conns"},
 		"not a URL":          {"postgres://owner:wrong-password@%zz/", ErrURL, ""},
 		"password elsewhere": {changed(func(u *url.URL) { u.User, u.RawQuery = url.User("owner"), "password=wrong-password" }), ErrLogin, ""},

@@ -33,7 +33,7 @@ type Server struct {
 	made atomic.Int64 // schemas
 
 	process *exec.Cmd
-	leash   io.Closer // the server stops when it is closed, or this program ends
+	leash   io.WriteCloser // see onLeash
 }
 
 // Find returns the folder of PostgreSQL's programs, or an error that says why
@@ -104,8 +104,9 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// onLeash has the shell stop what it runs when its own input ends.
-const onLeash = `"$@" & read -r _; kill -QUIT $!; wait`
+// onLeash has the shell stop what it runs when it is told to. Where its input
+// ends instead, this program has ended, and the folder goes too.
+const onLeash = `"$@" & read -r _; told=$?; kill -QUIT $!; wait; [ $told = 0 ] || rm -rf "$0"`
 
 // Restart starts the server where it does not run, and returns when it can be
 // used.
@@ -116,7 +117,7 @@ func (s *Server) Restart() error {
 	}
 	defer log.Close() //nolint:errcheck // the server has its own
 	server := s.command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
-	s.process = exec.Command("sh", append([]string{"-c", onLeash, "sh"}, server.Args...)...) //nolint:gosec,noctx // it is on a leash
+	s.process = exec.Command("sh", append([]string{"-c", onLeash, s.dir}, server.Args...)...) //nolint:gosec,noctx // it is on a leash
 	s.process.Stdout, s.process.Stderr, s.process.Dir = log, log, s.dir
 	if s.leash, err = s.process.StdinPipe(); err != nil {
 		return err
@@ -149,7 +150,8 @@ func (s *Server) stop(mode string) error {
 }
 
 func (s *Server) wait() error {
-	_ = s.leash.Close() // the shell waits for it
+	_, _ = io.WriteString(s.leash, "\n") // the shell waits for it
+	_ = s.leash.Close()
 	var exit *exec.ExitError
 	if err := s.process.Wait(); err != nil && !errors.As(err, &exit) {
 		return err
