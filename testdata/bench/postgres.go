@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -73,7 +74,7 @@ func naivePostgres(url string) (http.Handler, error) {
 	if err := j.Close(); err != nil { // the tables are there now
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, url+fmt.Sprint("&pool_max_conns=", pgConnections))
+	pool, err := pgxpool.New(ctx, url+fmt.Sprint("&enable_seqscan=off&pool_max_conns=", pgConnections))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func naivePostgres(url string) (http.Handler, error) {
 		conn.Release()
 	}
 	n := 0
-	numbered := regexp.MustCompile(`\?`).ReplaceAllStringFunc(insertion, func(string) string {
+	numbered := regexp.MustCompile(`\?`).ReplaceAllStringFunc(strings.Replace(insertion, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1), func(string) string {
 		n++
 		return fmt.Sprint("$", n)
 	})
