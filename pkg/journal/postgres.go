@@ -154,11 +154,16 @@ func (*postgres) rebind(query string) string {
 	return out.String()
 }
 
+// insertion is insertDelivery. As long as PostgreSQL does not know that runs are
+// many and events few, it would look for a run among all of its event: it cannot
+// by their index, then.
+func (p *postgres) insertion() string {
+	return p.rebind(strings.Replace(insertDelivery, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1))
+}
+
 // insertAll sends all rows at once: one round trip for a group.
 func (p *postgres) insertAll(ctx context.Context, conn *sql.Conn, rows []*row) error {
-	// As long as PostgreSQL does not know that runs are many and events few, it
-	// would look for a run among all of its event: not by their index, then.
-	insert, batch := p.rebind(strings.Replace(insertDelivery, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1)), &pgx.Batch{}
+	insert, batch := p.insertion(), &pgx.Batch{}
 	for _, r := range rows {
 		batch.Queue(insert, p.args(r.values)...).QueryRow(func(came pgx.Row) error { return r.scan(came) })
 	}
