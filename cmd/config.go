@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +43,7 @@ const (
 	keyHeader    = "header"
 	keyInsecure  = "insecure"
 	keyCACert    = "ca-cert"
+	keyJournal   = "journal"
 	envPrefix    = "OWOXHOOK_"
 	configFile   = "owoxhook.yaml"
 	maxSmall     = 1 << 20 // bytes of a file with settings or certificates
@@ -55,7 +55,7 @@ var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
 	keyHeader, "timeout", "attempts", "follow-redirects", keyInsecure, keyCACert,
 	"addr", keyPath, keyPublic, "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
-	"strict", "rule", "max-body", "journal",
+	"strict", "rule", "max-body", keyJournal,
 }
 
 // notConfigured marks a flag that has the name of a key but another meaning.
@@ -115,8 +115,7 @@ func (a *app) configure(command *cobra.Command) error {
 	if err := c.apply(command.Root()); err != nil {
 		return err
 	}
-	a.nameOpenings(command)
-	return nil
+	return a.nameOpenings(command)
 }
 
 // readConfigFile returns nothing where there is no file. Whoever made the
@@ -304,7 +303,7 @@ func (c *config) apply(root *cobra.Command) error {
 	}
 	for _, f := range configurable(root) {
 		where, configured := c.origin[f.Name]
-		if f.Changed || !configured {
+		if f.Changed || !configured || f.Name == keyJournal && c.strangersJournal() {
 			continue
 		}
 		if err := set(f, c.viper); err != nil {
@@ -327,47 +326,6 @@ func configurable(command *cobra.Command) []*pflag.Flag {
 		flags = append(flags, configurable(below)...)
 	}
 	return flags
-}
-
-// examples of values, for errors about wrong ones.
-var valueExamples = map[string]string{
-	"bool": "true or false", "int": "a whole number", "duration": "a duration such as 10s",
-	"string": "one value", "size": "a size such as 512KiB",
-}
-
-// set gives a flag its configured value, or says what it wants instead.
-func set(f *pflag.Flag, v *viper.Viper) error {
-	value := v.Get(f.Name)
-	list, isList := f.Value.(pflag.SliceValue)
-	switch values := value.(type) {
-	case []any:
-		if words := v.GetStringSlice(f.Name); isList && len(words) == len(values) {
-			return list.Replace(words)
-		}
-	case map[string]any:
-		if f.Name == "rule" {
-			return list.Replace(assignments(v, f.Name))
-		}
-	default:
-		if f.Value.Set(v.GetString(f.Name)) == nil {
-			return nil
-		}
-	}
-	shown := fmt.Sprint(value)
-	if f.Name == keyHeader {
-		shown = "the value" // may be a secret
-	}
-	return fmt.Errorf("%s is not %s", shown, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
-}
-
-// assignments writes a table as flags do: NAME=VALUE.
-func assignments(v *viper.Viper, key string) []string {
-	var words []string
-	for name, value := range v.GetStringMapString(key) {
-		words = append(words, name+"="+value)
-	}
-	slices.Sort(words)
-	return words
 }
 
 // url returns the configured endpoint, or "".

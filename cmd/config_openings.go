@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
@@ -41,7 +42,7 @@ var openings = map[string]func(c *config, key string) bool{
 	"strict":           isNoLongerOn,
 	"rule":             lowersRule,
 	"max-body":         takesMore,
-	"journal":          always,
+	keyJournal:         always,
 }
 
 // file returns what one file has.
@@ -109,8 +110,8 @@ func judging(v *viper.Viper) judgeFlags {
 }
 
 // nameOpenings names the flags of a command by which an untrusted file weakens
-// something.
-func (a *app) nameOpenings(command *cobra.Command) {
+// something. It returns an error for what the file may not do.
+func (a *app) nameOpenings(command *cobra.Command) error {
 	c := a.config
 	var keys []string
 	for _, key := range configKeys {
@@ -120,13 +121,18 @@ func (a *app) nameOpenings(command *cobra.Command) {
 		}
 	}
 	if len(keys) == 0 || c.trusted() {
-		return
+		return nil
+	}
+	if slices.Contains(keys, keyJournal) && c.strangersJournal() {
+		return usagef("%s in this directory chooses the journal %s: pass --journal, or trust the file with owoxhook config trust",
+			configFile, journal.Redact(c.viper.GetString(keyJournal)))
 	}
 	words := strings.Join(keys, ", ")
 	if last := len(keys) - 1; last > 0 {
 		words = strings.Join(keys[:last], ", ") + " and " + keys[last]
 	}
 	a.note("note: %s sets %s", configFile, words)
+	return nil
 }
 
 // nameEndpoint says where an untrusted file has put its own endpoint in the place

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
@@ -32,6 +33,7 @@ import (
 //   - Flags and variables are the user's own and hold everywhere.
 //   - Real deliveries go where the working directory's file says only when the
 //     file is trusted, or the user agrees. Samples may go anywhere.
+//   - So it is with a journal in a database, which could be anybody's.
 //   - What an untrusted file weakens is named: see config_openings.go.
 //
 // Trusted is a file with its path and its content. The record of that is a file
@@ -146,6 +148,11 @@ func readLine(r io.Reader) string {
 
 func bindYes(cmd *cobra.Command, yes *bool) {
 	cmd.Flags().BoolVar(yes, "yes", false, "send to an endpoint that "+configFile+" in this directory chooses without asking")
+}
+
+// strangersJournal reports whether an untrusted file chooses a database.
+func (c *config) strangersJournal() bool {
+	return c.from[keyJournal] == workFile && journal.IsURL(c.viper.GetString(keyJournal)) && !c.trusted()
 }
 
 // trusted reports whether the user trusts the file in the working directory as

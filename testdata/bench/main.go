@@ -49,6 +49,7 @@ var paths = []struct {
 	{"validate", "jq", (*bench).validate},
 	{"listen", "wrk", (*bench).listen},
 	{"pages", "wrk", (*bench).pages},
+	{"postgres", "wrk", (*bench).postgres},
 	{"no-journal", "wrk", (*bench).noJournal},
 	{"memory", "wrk", (*bench).memoryUnderLoad},
 	{"deliveries", "", (*bench).deliveriesAt},
