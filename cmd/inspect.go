@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
@@ -172,6 +173,13 @@ func (p *servedPage) begin(ctx context.Context) (end func()) {
 		if err := <-ended; err != nil {
 			p.app.note("page: %v", err)
 		}
+	}
+}
+
+// answered has the page of a delivery say how long its answer took.
+func (p *servedPage) answered(d delivery.Delivery) {
+	if p != nil {
+		p.page.Answered(d)
 	}
 }
 

@@ -216,6 +216,7 @@ func (l *listening) received(d delivery.Delivery) {
 		l.duplicates++
 	}
 	l.watch.Add(d)
+	l.page.answered(d)
 	l.queue.Put(d)
 }
 

@@ -32,9 +32,10 @@ type Delivery struct {
 	SameRun     bool   // an earlier delivery was of the same event type and run, under another id
 	SameRunAs   int64  // its number in the journal; 0: unknown, or there was none
 	Findings    []validate.Finding
-	Answered    int      // HTTP status; 0: the sender was gone before the answer
-	Forwarded   *Attempt // at delivering it to an application; nil: it was not forwarded
-	Sequence    int64    // number in the journal; 0: it was not kept
+	Answered    int           // HTTP status; 0: the sender was gone before the answer
+	Took        time.Duration // from ReceivedAt until the answer was written; 0: unknown, as once it is read from a journal
+	Forwarded   *Attempt      // at delivering it to an application; nil: it was not forwarded
+	Sequence    int64         // number in the journal; 0: it was not kept
 }
 
 // Valid reports whether the delivery was kept, if it was to be, and has no

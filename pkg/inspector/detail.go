@@ -32,6 +32,7 @@ type detailView struct {
 	Snippets     []snippet
 	To           string // URL to deliver to again
 	Edited       string // the body to edit
+	Took         string // until it was answered; "": unknown
 	Newer, Older int64  // 0: there is none
 	Writable     bool
 }
@@ -93,7 +94,8 @@ func (i *Inspector) entry(w http.ResponseWriter, r *http.Request) (e journal.Ent
 func (i *Inspector) newDetail(ctx context.Context, e journal.Entry, with string) (v detailView, err error) {
 	body, headers, request := divide(e.Delivery)
 	v = detailView{
-		row: i.row(e), Counts: countSeverities(e.Findings), Pretty: newBody(e.Body, body), Request: request,
+		Took: i.took.of(e.Sequence),
+		row:  i.row(e), Counts: countSeverities(e.Findings), Pretty: newBody(e.Body, body), Request: request,
 		HeaderRows: HeaderRows{newHeaders(e.Delivery, headers)}, Snippets: i.snippets(e.Delivery),
 		To: i.receiverURL().String(), Edited: owox.Indent(e.Body), Writable: i.options.Journal.Writable(),
 	}

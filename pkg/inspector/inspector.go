@@ -78,6 +78,7 @@ type Inspector struct {
 	feeds  atomic.Int64  // that are open
 	stuck  time.Duration // a write to a feed that takes longer ends it
 	latest latest
+	took   answerTimes
 	files  func() map[string]asset
 	pages  func() map[string]*template.Template
 }

@@ -252,3 +252,17 @@ func TestFirstViewIsSmall(t *testing.T) {
 		t.Errorf("the first view has %d bytes, want at most 60 KiB", sum)
 	}
 }
+
+// The journal cannot know how long an answer took: it has the delivery before.
+func TestPagesSayHowLongAnAnswerTook(t *testing.T) {
+	h := newHouse(t)
+	h.keep(t, delivery.Delivery{ReceivedAt: time.Now(), State: delivery.StateValid, Answered: 200})
+	h.keep(t, delivery.Delivery{ReceivedAt: time.Now(), State: delivery.StateValid, Answered: 200})
+	h.page.Answered(delivery.Delivery{Sequence: 2, Took: 1234567 * time.Nanosecond})
+	if body := h.get(t, "/deliveries/2").body; !strings.Contains(body, "200 OK after 1.2ms") {
+		t.Errorf("the page of delivery 2 does not say how long its answer took: %s", body)
+	}
+	if body := h.get(t, "/deliveries/1").body; strings.Contains(body, "200 OK after") {
+		t.Errorf("the page of delivery 1 makes up how long its answer took: %s", body)
+	}
+}

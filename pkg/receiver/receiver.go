@@ -120,6 +120,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // it serves nothing else while the delivery goes on
 	}
 	answer(w, &d, own)
+	d.Took = rc.options.Now().Sub(d.ReceivedAt)
 	if later {
 		_, _ = rc.options.Forward(context.WithoutCancel(r.Context()), &d)
 	}
