@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -57,9 +58,11 @@ type Journal struct {
 	reader          *sql.DB
 	conn            *sql.Conn // writer's only one, for the goroutine that writes
 	insert, attempt *sql.Stmt // of a delivery, of an attempt at one
+	shared          *sql.DB   // what DB returns
 	growth          growth
-	dense           bool // sequences are known to have no gaps
-	crowd           int  // that was there at the last commit
+	held            atomic.Int64 // nothing from this sequence on is deleted to make room; 0: anything may be
+	dense           bool         // sequences are known to have no gaps
+	crowd           int          // that was there at the last commit
 	patience        *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued
@@ -135,6 +138,9 @@ func openJournal(ctx context.Context, db database, options Options) (*Journal, e
 		j.writer, err = j.openWriter()
 	}
 	if err == nil {
+		j.shared, err = j.openWriter() // the writer's connection is taken
+	}
+	if err == nil {
 		err = j.migrate(ctx)
 	}
 	if err == nil {
@@ -158,6 +164,10 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	return err
 }
 
+// DB returns the database for tables that are not the journal's, which are
+// another package's to make. It is closed with the journal.
+func (j *Journal) DB() *sql.DB { return j.shared }
+
 // closeDatabase closes what was opened of it. Statements first: SQLite does not
 // tidy up its files as long as there is one.
 func (j *Journal) closeDatabase() error {
@@ -170,7 +180,7 @@ func (j *Journal) closeDatabase() error {
 	if j.conn != nil {
 		errs = append(errs, j.conn.Close())
 	}
-	for _, db := range []*sql.DB{j.reader, j.writer} {
+	for _, db := range []*sql.DB{j.reader, j.shared, j.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
