@@ -41,6 +41,7 @@ type listenOptions struct {
 	delay      time.Duration
 	verbose    bool
 	maxConns   int
+	relaying   *relaying // of what is received; nil: nothing is relayed
 }
 
 func newListenCommand(a *app) *cobra.Command {
@@ -95,6 +96,16 @@ deliveries and owoxhook replay.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
 	}
+	bindReceiving(cmd, &opts)
+	opts.expectFlags.bind(cmd)
+	opts.forwardFlags.bind(cmd)
+	cmd.Flags().BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
+	a.bindReport(cmd)
+	return cmd
+}
+
+// bindReceiving adds the flags of all commands that receive.
+func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
 	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive on; others are answered with 404")
@@ -108,15 +119,10 @@ deliveries and owoxhook replay.`,
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
 	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time and answer 503 on more, which OWOX retries")
 	opts.judgeFlags.bind(cmd)
-	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
-	opts.forwardFlags.bind(cmd)
-	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
-	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
-	return cmd
 }
 
 func runListen(ctx context.Context, a *app, opts listenOptions, command []string) error {
@@ -155,11 +161,14 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command, relay: opts.relaying}
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		defer l.closeJournal()
+		if err := l.relay.open(ctx, l); err != nil {
+			return errors.Join(err, listener.Close())
+		}
 		options.Received, options.Now = l.received, a.now
 		if forward != nil {
 			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward

@@ -30,6 +30,7 @@ type listening struct {
 	expired time.Duration // after which time was up; 0: it was not
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
+	relay   *relaying        // nil: nothing is relayed
 
 	mu         sync.Mutex
 	states     map[delivery.State]int
@@ -54,12 +55,14 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	if l.onTerminal() && len(l.command) == 0 {
 		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
+	l.relay.start(ctx, stop)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving, listener) }()
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
-	err = l.end(verdict)
+	relayErr := l.relay.end()
+	err = errors.Join(relayErr, l.end(verdict))
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}
@@ -164,6 +167,7 @@ func (l *listening) received(d delivery.Delivery) {
 			l.note("listen: %v", err)
 		}
 	}
+	l.relay.received(d)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.states[d.State]++
@@ -232,6 +236,7 @@ func (l *listening) summary(omitted int) report.Summary {
 		{N: l.states[delivery.StateRefused], Name: "refused", One: "refused", Many: "refused"},
 		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
 	}
+	summary = append(summary, l.relay.counts()...)
 	for _, rare := range []report.Count{
 		{N: notKept, Name: "notKept", One: "not kept", Many: "not kept"},
 		{N: gone, Name: "gone", One: "sender gone", Many: "senders gone"},

@@ -25,6 +25,7 @@ func commands() []namedCommand {
 		{"check", newCheckCommand, false},
 		{"deliveries", newDeliveriesCommand, false},
 		{"replay", newReplayCommand, false},
+		{"relay", newRelayCommand, false},
 		{"events", newEventsCommand, false},
 		{"rules", newRulesCommand, false},
 		{"schema", newSchemaCommand, false},

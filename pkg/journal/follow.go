@@ -61,3 +61,6 @@ func (j *Journal) earlier(ctx context.Context, conditions string, args ...any) (
 // Pool returns the connections that DB is made of, or nil where the database is
 // in a file.
 func (j *Journal) Pool() *pgxpool.Pool { return nil }
+
+// Check reports whether the journal can be written.
+func (j *Journal) Check() error { return j.submit(func(context.Context) error { return nil }) }

@@ -21,6 +21,7 @@ const (
 // follow makes jobs of what the journal gets.
 func (r *Relay) follow(ctx context.Context) error {
 	held := time.Now()
+	r.followed.Store(held.UnixNano())
 	for ctx.Err() == nil {
 		n, err := r.feed(ctx)
 		if err == nil && time.Since(held) > holdEvery {
@@ -35,6 +36,7 @@ func (r *Relay) follow(ctx context.Context) error {
 			sleep(ctx, errorPause)
 			continue
 		}
+		r.followed.Store(time.Now().UnixNano())
 		if n == batchSize {
 			continue
 		}

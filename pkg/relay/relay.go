@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,6 +52,8 @@ type Relay struct {
 	began   map[string]int64 // by target: after which delivery
 	wake    chan struct{}
 	reading chan struct{} // a place for each that reads the journal
+
+	followed atomic.Int64 // when the journal was last followed, in Unix nanoseconds
 }
 
 // target is a [Target] at work.
@@ -236,6 +239,22 @@ func (r *Relay) Status(ctx context.Context) ([]Status, error) { return r.queue.s
 func (r *Relay) Jobs(ctx context.Context, which Selection, limit int) ([]Job, error) {
 	return r.queue.jobs(ctx, which, limit)
 }
+
+// Check reports whether the queue can be reached and jobs are made of what the
+// journal gets.
+func (r *Relay) Check(ctx context.Context) error {
+	cursor, err := r.queue.cursor(ctx)
+	if err != nil {
+		return fmt.Errorf("read the cursor of the relay: %w", err)
+	}
+	if last := time.Since(time.Unix(0, r.followed.Load())); last > stalledAfter {
+		return fmt.Errorf("no jobs were made for %s, since delivery %d", words(last), cursor)
+	}
+	return nil
+}
+
+// stalledAfter is how long jobs may take to be made.
+const stalledAfter = time.Minute
 
 // Retry has jobs tried at once, with all their time and attempts again.
 func (r *Relay) Retry(ctx context.Context, which Selection) (int, error) {
