@@ -44,6 +44,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/testdata/hostile"
+	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -92,6 +93,14 @@ func TestScripts(t *testing.T) {
 			"status":      statusCommand,
 			"rawsend":     rawSendCommand,
 			"certificate": certificateCommand,
+			"postgres":    postgresCommand,
+		},
+		Condition: func(word string) (bool, error) {
+			if word != "postgres" {
+				return false, fmt.Errorf("unknown condition %s", word)
+			}
+			_, err := pgtest.Find()
+			return err == nil, nil
 		},
 	})
 }
@@ -208,6 +217,29 @@ func rawSendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	answer := fmt.Sprintf("%s\nAllow: %s\n%s", response.Status, response.Header.Get("Allow"), body)
 	ts.Check(os.WriteFile(ts.MkAbs("answer.http"), []byte(answer), 0o600))
+}
+
+// database is the PostgreSQL server of the scripts. It ends with the tests.
+var database = sync.OnceValues(pgtest.Start)
+
+// postgresCommand: postgres NAME sets $NAME to the URL of an empty database;
+// postgres crash and postgres restart do that to its server.
+func postgresCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: postgres NAME|crash|restart")
+	}
+	server, err := database()
+	ts.Check(err)
+	switch args[0] {
+	case "crash":
+		ts.Check(server.Crash())
+	case "restart":
+		ts.Check(server.Restart())
+	default:
+		where, err := server.Fresh()
+		ts.Check(err)
+		ts.Setenv(args[0], where)
+	}
 }
 
 // certificateCommand: certificate makes cert.pem and key.pem for 127.0.0.1.

@@ -46,6 +46,7 @@ const (
 	keyHeader    = "header"
 	keyInsecure  = "insecure"
 	keyCACert    = "ca-cert"
+	keyJournal   = "journal"
 	envPrefix    = "OWOXHOOK_"
 	configFile   = "owoxhook.yaml"
 	maxSmall     = 1 << 20 // bytes of a file with settings or certificates
@@ -57,7 +58,7 @@ var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
 	keyHeader, "timeout", "attempts", "follow-redirects", keyInsecure, keyCACert,
 	"addr", "path", "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
-	"strict", "rule", "max-body", "journal",
+	"strict", "rule", "max-body", keyJournal,
 }
 
 // notConfigured marks a flag that has the name of a key but another meaning.
@@ -117,8 +118,7 @@ func (a *app) configure(command *cobra.Command) error {
 	if err := c.apply(command.Root()); err != nil {
 		return err
 	}
-	a.nameOpenings(command)
-	return nil
+	return a.nameOpenings(command)
 }
 
 // readConfigFile returns nothing where there is no file. Whoever made the
@@ -302,7 +302,7 @@ func (c *config) apply(root *cobra.Command) error {
 	}
 	for _, f := range configurable(root) {
 		where, configured := c.origin[f.Name]
-		if f.Changed || !configured {
+		if f.Changed || !configured || f.Name == keyJournal && c.strangersJournal() {
 			continue
 		}
 		if err := set(f, c.viper); err != nil {

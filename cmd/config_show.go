@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
@@ -90,6 +91,8 @@ func (c *config) setting(key string, root *cobra.Command) setting {
 		}
 		slices.Sort(words)
 		s.Value = strings.Join(words, " ")
+	case keyJournal:
+		s.Value = journal.Redact(c.viper.GetString(key))
 	default:
 		f := findFlag(root, key)
 		s.Value = strings.Trim(f.Value.String(), "[]")

@@ -18,6 +18,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
@@ -33,6 +34,7 @@ import (
 //   - Flags and variables are the user's own and hold everywhere.
 //   - Real deliveries go where the working directory's file says only when the
 //     file is trusted, or the user agrees. Samples may go anywhere.
+//   - So it is with a journal in a database, which could be anybody's.
 //   - What an untrusted file opens up is named.
 //
 // Trusted is a file with its path and its content. The record of that is a file
@@ -147,8 +149,9 @@ func bindYes(cmd *cobra.Command, yes *bool) {
 }
 
 // nameOpenings names the flags of a command that an untrusted file has set so
-// that more is let in, believed or let pass.
-func (a *app) nameOpenings(command *cobra.Command) {
+// that more is let in, believed or let pass. It returns an error for what the
+// file may not do.
+func (a *app) nameOpenings(command *cobra.Command) error {
 	var keys []string
 	for _, key := range configKeys {
 		f := command.Flags().Lookup(key)
@@ -157,13 +160,23 @@ func (a *app) nameOpenings(command *cobra.Command) {
 		}
 	}
 	if len(keys) == 0 || a.config.trusted() {
-		return
+		return nil
+	}
+	if slices.Contains(keys, keyJournal) && a.config.strangersJournal() {
+		return usagef("%s in this directory chooses the journal %s: pass --journal, or trust the file with owoxhook config trust",
+			configFile, journal.Redact(a.config.viper.GetString(keyJournal)))
 	}
 	words := strings.Join(keys, ", ")
 	if last := len(keys) - 1; last > 0 {
 		words = strings.Join(keys[:last], ", ") + " and " + keys[last]
 	}
 	a.note("note: %s sets %s", configFile, words)
+	return nil
+}
+
+// strangersJournal reports whether an untrusted file chooses a database.
+func (c *config) strangersJournal() bool {
+	return c.from[keyJournal] == workFile && journal.IsURL(c.viper.GetString(keyJournal)) && !c.trusted()
 }
 
 // opens reports whether the file in the working directory opens something up.
@@ -172,7 +185,7 @@ func (c *config) opens(key string) bool {
 	switch key {
 	case keyInsecure, "accept-all":
 		return v.GetBool(key)
-	case "trust-proxy", "journal":
+	case "trust-proxy", keyJournal:
 		return true
 	case "addr":
 		return !isLoopback(v.GetString(key))

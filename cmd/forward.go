@@ -45,7 +45,7 @@ func (f *forwardFlags) bind(cmd *cobra.Command) {
 func (f forwardFlags) replayCommand(journal journalFlags) func(sequence int64) string {
 	command := "owoxhook replay %d"
 	if journal.file != "" {
-		command += " --journal " + strings.ReplaceAll(sender.ShellQuote(journal.file), "%", "%%")
+		command += " --journal " + strings.ReplaceAll(sender.ShellQuote(journal.redacted()), "%", "%%")
 	}
 	to := f.to
 	if at, err := url.Parse(to); !strings.HasPrefix(to, "@") && (err != nil || at.User != nil || at.RawQuery != "") {

@@ -29,12 +29,16 @@ import (
 type journalFlags struct{ file string }
 
 func (f *journalFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.file, "journal", "", "journal `FILE` (default owoxhook/journal.db in your state directory)")
+	cmd.Flags().StringVar(&f.file, "journal", "", "journal `FILE`, or the URL of a PostgreSQL database (default owoxhook/journal.db in your state directory)")
 }
 
+// journalPath is the file of the journal, or its URL with its password.
 func (f journalFlags) journalPath() string {
 	return cmp.Or(f.file, filepath.Join(xdg.StateHome, "owoxhook", "journal.db"))
 }
+
+// redacted is what was given, as it may be printed.
+func (f journalFlags) redacted() string { return journal.Redact(f.file) }
 
 // readByAll reports whether whoever uses the machine may read a file.
 func readByAll(file string) bool {
@@ -63,6 +67,9 @@ func (f journalFlags) using(ctx context.Context, open func(context.Context, stri
 
 // journalError adds what to do.
 func journalError(err error) error {
+	if errors.Is(err, journal.ErrURL) {
+		return usagef("cannot %w: want one such as postgres://user@host/database", err)
+	}
 	for known, hint := range map[error]string{
 		journal.ErrMissing:  "owoxhook listen creates one; check --journal",
 		journal.ErrCorrupt:  "move it away, or pass another --journal",
@@ -72,6 +79,13 @@ func journalError(err error) error {
 		journal.ErrReadOnly: "check its permissions, or pass another --journal",
 		journal.ErrNoAccess: "check the path, or pass another --journal",
 		journal.ErrFull:     "free some space, or pass a --journal on another disk",
+
+		journal.ErrUnreachable: "check that PostgreSQL is running there, or pass another --journal",
+		journal.ErrLogin:       "check the user and the password, which may also be in PGPASSWORD or ~/.pgpass",
+		journal.ErrNoDatabase:  "create it, or pass another --journal",
+		journal.ErrDenied:      "have its owner grant that, or pass another --journal",
+		journal.ErrForeign:     "pass a database or, with search_path in the URL, a schema of its own",
+		journal.ErrEncoding:    "create it with createdb -E UTF8 -T template0",
 	} {
 		if errors.Is(err, known) {
 			return fmt.Errorf("cannot %w: %s", err, hint)

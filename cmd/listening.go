@@ -158,7 +158,7 @@ func (l *listening) journalFile() string {
 	if l.journal == nil {
 		return ""
 	}
-	return l.opts.journalPath()
+	return journal.Redact(l.opts.journalPath())
 }
 
 func (l *listening) received(d delivery.Delivery) {

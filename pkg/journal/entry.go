@@ -56,12 +56,17 @@ func newRow(d delivery.Delivery) ([]any, error) {
 	}
 	// Without an id, or without a run, nothing has the same. The runs of all test
 	// events have one id.
-	id := sql.NullString{String: d.ID, Valid: d.ID != ""}
-	run := sql.NullString{String: d.RunID, Valid: d.RunID != "" && !d.IsTest}
+	var id, run any
+	if d.ID != "" {
+		id = key(d.ID)
+	}
+	if d.RunID != "" && !d.IsTest {
+		run = key(d.RunID)
+	}
 	return []any{
-		d.ID, owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), string(d.Event), d.IsTest, d.ProjectID,
-		d.DataMartID, d.Title, d.RunID, d.RunStatus, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Cut, notNull(d.Body), id,
-		d.ID, run, string(d.Event),
+		key(d.ID), owox.FormatTimestamp(d.ReceivedAt), d.Method, d.Path, d.Remote, headersJSON(d.Headers), key(d.Event), d.IsTest, d.ProjectID,
+		key(d.DataMartID), key(d.Title), key(d.RunID), d.RunStatus, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Cut,
+		notNull(d.Body), id, key(d.ID), run, key(d.Event),
 	}, nil
 }
 
@@ -73,7 +78,7 @@ func notNull(body []byte) []byte {
 	return body
 }
 
-func findingsJSON(findings []validate.Finding) (string, error) {
+func findingsJSON(findings []validate.Finding) (jsonText, error) {
 	if len(findings) == 0 {
 		return "[]", nil
 	}
@@ -81,12 +86,12 @@ func findingsJSON(findings []validate.Finding) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write findings: %w", err)
 	}
-	return string(text), nil
+	return jsonText(text), nil
 }
 
 // headersJSON writes headers as pairs of name and value. What is no UTF-8 is
 // replaced.
-func headersJSON(headers []owox.Header) string {
+func headersJSON(headers []owox.Header) jsonText {
 	out := append(make([]byte, 0, 1024), '[')
 	for i, h := range headers {
 		if i > 0 {
@@ -96,26 +101,61 @@ func headersJSON(headers []owox.Header) string {
 		out, _ = jsontext.AppendQuote(append(out, ','), h.Value)
 		out = append(out, ']')
 	}
-	return string(append(out, ']'))
+	return jsonText(append(out, ']'))
 }
 
-// insertDelivery writes a delivery and sets its sequence. For the few that came
-// before the row is decided about and written again.
-func (j *Journal) insertDelivery(ctx context.Context, d *delivery.Delivery, values []any, again func()) error {
-	var first, sameRun sql.NullInt64
-	if err := j.insert.QueryRowContext(ctx, values...).Scan(&d.Sequence, &first, &sameRun); err != nil {
-		return err
-	}
-	j.growth.add(len(d.Body))
-	if !first.Valid && !sameRun.Valid {
+// row is a delivery that is being written.
+type row struct {
+	*delivery.Delivery
+	values         []any // of insertDelivery
+	again          func()
+	first, sameRun sql.NullInt64
+}
+
+func (r *row) scan(from interface{ Scan(into ...any) error }) error {
+	return from.Scan(&r.Sequence, &r.first, &r.sameRun)
+}
+
+// insertDelivery writes a delivery and sets its sequence, at once or with all
+// others of its group.
+func (j *Journal) insertDelivery(ctx context.Context, r *row) error {
+	if j.server != nil {
+		j.rows = append(j.rows, r)
 		return nil
 	}
-	d.Duplicate, d.DuplicateOf = first.Valid, first.Int64
-	d.SameRun, d.SameRunAs = sameRun.Valid, sameRun.Int64
-	again()
-	findings, err := findingsJSON(d.Findings)
+	if err := r.scan(j.insert.QueryRowContext(ctx, r.values...)); err != nil {
+		return err
+	}
+	return j.inserted(ctx, r)
+}
+
+// insertGroup writes what insertDelivery left.
+func (j *Journal) insertGroup(ctx context.Context) error {
+	if len(j.rows) == 0 {
+		return nil
+	}
+	err := j.server.insertAll(ctx, j.conn, j.rows)
+	for _, r := range j.rows {
+		if err == nil {
+			err = j.inserted(ctx, r)
+		}
+	}
+	return err
+}
+
+// inserted looks whether a delivery was the first. For the few that were not
+// the row is decided about and written again.
+func (j *Journal) inserted(ctx context.Context, r *row) error {
+	j.growth.add(len(r.Body))
+	if !r.first.Valid && !r.sameRun.Valid {
+		return nil
+	}
+	r.Duplicate, r.DuplicateOf = r.first.Valid, r.first.Int64
+	r.SameRun, r.SameRunAs = r.sameRun.Valid, r.sameRun.Int64
+	r.again()
+	findings, err := findingsJSON(r.Findings)
 	if err == nil {
-		_, err = j.exec(ctx, updateAgain, validate.Valid(d.Findings), string(d.State), d.Answered, findings, d.Sequence)
+		_, err = j.exec(ctx, updateAgain, validate.Valid(r.Findings), string(r.State), r.Answered, findings, r.Sequence)
 	}
 	return err
 }
@@ -146,6 +186,9 @@ func scanEntry(rows *sql.Rows, brief bool) (e Entry, err error) {
 	d.ReceivedAt, _ = owox.ParseTimestamp(receivedAt) // we wrote it
 	if brief {
 		return e, nil
+	}
+	if len(d.Body) == 0 {
+		d.Body = nil // in every database
 	}
 	d.Findings = []validate.Finding{}
 	if string(findings) != "[]" {

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
@@ -57,10 +55,6 @@ func (j *Journal) earlier(ctx context.Context, conditions string, args ...any) (
 		return j.reader.QueryContext(ctx, j.rebind("SELECT "+allColumns+" FROM deliveries WHERE "+conditions), args...)
 	}, func(rows *sql.Rows) (Entry, error) { return scanEntry(rows, false) }))
 }
-
-// Pool returns the connections that DB is made of, or nil where the database is
-// in a file.
-func (j *Journal) Pool() *pgxpool.Pool { return nil }
 
 // Check reports whether the journal can be written.
 func (j *Journal) Check() error { return j.submit(func(context.Context) error { return nil }) }

@@ -24,6 +24,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
 )
 
@@ -38,6 +39,15 @@ var (
 	ErrFull     = errors.New("the disk is full")
 	ErrBusy     = errors.New("another program holds the journal")
 	ErrClosed   = errors.New("the journal is closed")
+
+	// Of a journal in PostgreSQL alone.
+	ErrURL         = errors.New("it is not the URL of a PostgreSQL database")
+	ErrUnreachable = errors.New("the database cannot be reached")
+	ErrLogin       = errors.New("the database refuses the login")
+	ErrNoDatabase  = errors.New("the database is not there")
+	ErrDenied      = errors.New("the database denies it")
+	ErrForeign     = errors.New("the database has tables of another program")
+	ErrEncoding    = errors.New("the database is not in UTF-8 but in")
 )
 
 //go:embed migrations
@@ -59,6 +69,8 @@ type Journal struct {
 	conn            *sql.Conn // writer's only one, for the goroutine that writes
 	insert, attempt *sql.Stmt // of a delivery, of an attempt at one
 	shared          *sql.DB   // what DB returns
+	server          server    // nil: the database is not behind a network
+	rows            []*row    // of the group, for the server
 	growth          growth
 	held            atomic.Int64 // nothing from this sequence on is deleted to make room; 0: anything may be
 	dense           bool         // sequences are known to have no gaps
@@ -78,50 +90,77 @@ type database interface {
 	openWriter() (*sql.DB, error)
 	openReader(ctx context.Context) (*sql.DB, error)
 	migrations() (dialect goose.Dialect, folder string)
-	recognise(ctx context.Context, db *sql.DB) error // ErrCorrupt: it is another program's
-	begin() string                                   // of a transaction that writes
-	rebind(query string) string                      // with this database's marks for arguments
-	explain(err error) error                         // joins one of this package's errors to it
-	used(ctx context.Context, conn *sql.Conn) (bytes int64, err error)
-	giveBack(ctx context.Context, conn *sql.Conn) (more bool, err error) // some of the space that is not used, if there is much
-	tidy(ctx context.Context) error                                      // gives back all of it
+	recognise(ctx context.Context, db *sql.DB) error                                // ErrCorrupt: it is another program's
+	begin() string                                                                  // of a transaction that writes
+	rebind(query string) string                                                     // with this database's marks for arguments
+	args(values []any) []any                                                        // as this database takes them
+	explain(err error) error                                                        // joins one of this package's errors to it
+	used(ctx context.Context, conn *sql.Conn, bound int64) (bytes int64, err error) // where it is less than the bound, at most
+	giveBack(ctx context.Context, conn *sql.Conn) (more bool, err error)            // some of the space that is not used, if there is much
+	tidy(ctx context.Context) error                                                 // gives back all of it
 }
 
-// Open opens the journal in a file, which is made where there is none, and
-// brings its tables up to date.
-func Open(ctx context.Context, file string, options Options) (*Journal, error) {
-	if err := createFile(file); err != nil {
-		return nil, failed("make", file, err)
+// server is a database behind a network: what is sent at once costs one round
+// trip, and it may be gone at any moment.
+type server interface {
+	insertAll(ctx context.Context, conn *sql.Conn, rows []*row) error
+	pooled() *pgxpool.Pool
+	close()
+}
+
+// at returns the database of a journal: in PostgreSQL for a URL, and otherwise
+// in a file, which is made unless it must exist.
+func at(where string, existing bool) (database, error) {
+	if IsURL(where) {
+		return &postgres{url: where, existing: existing}, nil
 	}
-	return openJournal(ctx, sqliteFile{file}, options)
+	if existing {
+		return sqliteFile{where}, mustExist(where)
+	}
+	return sqliteFile{where}, createFile(where)
+}
+
+// Open opens the journal in a file, or in the PostgreSQL database of a URL. It
+// is made where there is none, and its tables are brought up to date.
+func Open(ctx context.Context, where string, options Options) (*Journal, error) {
+	db, err := at(where, false)
+	if err != nil {
+		return nil, failed("make", db.name(), err)
+	}
+	return openJournal(ctx, db, options)
 }
 
 // OpenExisting opens a journal that must be there, to write to it.
-func OpenExisting(ctx context.Context, file string) (*Journal, error) {
-	if err := mustExist(file); err != nil {
-		return nil, failed("open", file, err)
+func OpenExisting(ctx context.Context, where string) (*Journal, error) {
+	db, err := at(where, true)
+	if err != nil {
+		return nil, failed("open", db.name(), err)
 	}
-	return openJournal(ctx, sqliteFile{file}, Options{})
+	return openJournal(ctx, db, Options{})
 }
 
 // OpenReading opens a journal that must be there, and up to date, without
 // writing to it or to its folder more than reading takes beside a writer.
-func OpenReading(ctx context.Context, file string) (*Journal, error) {
-	if err := mustExist(file); err != nil {
-		return nil, failed("open", file, err)
+func OpenReading(ctx context.Context, where string) (*Journal, error) {
+	db, err := at(where, true)
+	if err != nil {
+		return nil, failed("open", db.name(), err)
 	}
-	j := &Journal{database: sqliteFile{file}}
-	var err error
-	if j.reader, err = j.openReader(ctx); err != nil {
-		return nil, j.failed("open", err)
+	if p, ok := db.(*postgres); ok {
+		p.reading = true
 	}
-	err = j.recognise(ctx, j.reader)
+	j := &Journal{database: db}
+	j.server, _ = db.(server)
+	if j.reader, err = j.openReader(ctx); err == nil {
+		err = j.recognise(ctx, j.reader)
+	}
 	if err == nil {
 		err = j.checkVersion(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(j.failed("open", err), j.reader.Close())
+		return nil, errors.Join(j.failed("open", err), j.closeDatabase())
 	}
+	j.shared = j.reader
 	return j, nil
 }
 
@@ -130,6 +169,7 @@ func openJournal(ctx context.Context, db database, options Options) (*Journal, e
 		database: db, options: options, growth: growth{deliveries: pruneEvery}, // it may have too many already
 		patience: time.NewTimer(0), queue: make(chan *job, maxWait), ended: make(chan struct{}),
 	}
+	j.server, _ = db.(server)
 	var err error
 	if j.reader, err = j.openReader(ctx); err == nil {
 		err = j.recognise(ctx, j.reader) // before the writer changes anything
@@ -153,14 +193,16 @@ func openJournal(ctx context.Context, db database, options Options) (*Journal, e
 	return j, nil
 }
 
-func (j *Journal) prepare(ctx context.Context) (err error) {
-	if j.conn, err = j.writer.Conn(ctx); err != nil {
+func (j *Journal) prepare(ctx context.Context) error {
+	conn, err := j.writer.Conn(ctx)
+	if err != nil {
 		return err
 	}
-	if j.insert, err = j.conn.PrepareContext(ctx, j.rebind(insertDelivery)); err != nil {
+	j.conn = conn
+	if j.insert, err = conn.PrepareContext(ctx, j.rebind(insertDelivery)); err != nil {
 		return err
 	}
-	j.attempt, err = j.conn.PrepareContext(ctx, j.rebind(insertAttempt))
+	j.attempt, err = conn.PrepareContext(ctx, j.rebind(insertAttempt))
 	return err
 }
 
@@ -168,9 +210,18 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 // another package's to make. It is closed with the journal.
 func (j *Journal) DB() *sql.DB { return j.shared }
 
-// closeDatabase closes what was opened of it. Statements first: SQLite does not
-// tidy up its files as long as there is one.
-func (j *Journal) closeDatabase() error {
+// Pool returns the connections that DB is made of, or nil where the database is
+// in a file.
+func (j *Journal) Pool() *pgxpool.Pool {
+	if j.server == nil {
+		return nil
+	}
+	return j.server.pooled()
+}
+
+// closeConn closes the connection that writes. Statements first: SQLite does
+// not tidy up its files as long as there is one.
+func (j *Journal) closeConn() error {
 	var errs []error
 	for _, statement := range []*sql.Stmt{j.insert, j.attempt} {
 		if statement != nil {
@@ -180,10 +231,20 @@ func (j *Journal) closeDatabase() error {
 	if j.conn != nil {
 		errs = append(errs, j.conn.Close())
 	}
+	return errors.Join(errs...)
+}
+
+// closeDatabase closes what was opened of it.
+func (j *Journal) closeDatabase() error {
+	errs := []error{j.closeConn()}
 	for _, db := range []*sql.DB{j.reader, j.shared, j.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	if j.server != nil {
+		j.server.close()
+		return nil // what can go wrong with a server does not matter any more
 	}
 	return errors.Join(errs...)
 }
@@ -231,7 +292,7 @@ func (j *Journal) migrate(ctx context.Context) error {
 	}
 	for attempt := 0; ; attempt++ {
 		_, err = provider.Up(ctx)
-		if err == nil || attempt == 5 || ctx.Err() != nil || isAny(j.explain(err), ErrCorrupt, ErrReadOnly, ErrBusy, ErrFull) {
+		if err == nil || attempt == 5 || ctx.Err() != nil || isAny(j.explain(err), ErrCorrupt, ErrReadOnly, ErrBusy, ErrFull, ErrDenied, ErrUnreachable) {
 			break
 		}
 		time.Sleep(20 * time.Millisecond << attempt)

@@ -51,7 +51,7 @@ func (j *Journal) pruneBeyond(ctx context.Context, o Options) (deleted int64, mo
 		}
 	}
 	if o.KeepBytes > 0 {
-		used, err := j.used(ctx, j.conn)
+		used, err := j.used(ctx, j.conn, o.KeepBytes)
 		if err != nil {
 			return 0, false, err
 		}
@@ -90,7 +90,7 @@ func (j *Journal) beyond(ctx context.Context, newest int64, keep int) (last int6
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	j.dense = exact == last
+	j.dense = exact == last && j.server == nil // where other processes make gaps when they fail
 	return exact, err
 }
 

@@ -38,7 +38,7 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 	parts := []string{"1 = 1"}
 	add := func(part string, values ...any) { parts, args = append(parts, part), append(args, values...) }
 	if f.Event != "" {
-		add("event = ?", string(f.Event))
+		add("event = ?", key(f.Event))
 	}
 	if f.Invalid {
 		add("valid = FALSE")
@@ -51,7 +51,7 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 		if err != nil {
 			return "", nil, err
 		}
-		add(column+" = ?", f.DataMart)
+		add(column+" = ?", key(f.DataMart))
 	}
 	if !f.Since.IsZero() {
 		first, err := j.firstSince(ctx, f.Since)
@@ -74,7 +74,7 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 		add("delivered = FALSE")
 	}
 	if f.ID != "" {
-		add("webhook_id = ?", f.ID)
+		add("webhook_id = ?", key(f.ID))
 	}
 	return strings.Join(parts, " AND "), args, nil
 }
@@ -82,7 +82,7 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 // dataMartColumn tells an id of a data mart from a title.
 func (j *Journal) dataMartColumn(ctx context.Context, word string) (string, error) {
 	var found int
-	err := j.queryRow(ctx, "SELECT 1 FROM deliveries WHERE data_mart_id = ? LIMIT 1", word).Scan(&found)
+	err := j.queryRow(ctx, "SELECT 1 FROM deliveries WHERE data_mart_id = ? LIMIT 1", key(word)).Scan(&found)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "data_mart_title", nil
 	}
@@ -127,11 +127,11 @@ func (j *Journal) query(ctx context.Context, what string, f Filter) (*sql.Rows, 
 		return nil, err
 	}
 	order, limit := f.order()
-	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), append(args, limit...)...)
+	return j.reader.QueryContext(ctx, j.rebind("SELECT "+what+" FROM deliveries WHERE "+conditions+order), j.args(append(args, limit...))...)
 }
 
 func (j *Journal) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return j.reader.QueryRowContext(ctx, j.rebind(query), args...)
+	return j.reader.QueryRowContext(ctx, j.rebind(query), j.args(args)...)
 }
 
 // List returns the entries that a filter chooses, one after the other as they

@@ -31,7 +31,7 @@ func refusedRow(d delivery.Delivery) []any {
 
 func (j *Journal) insertRefused(ctx context.Context, values []any) error {
 	var sequence int64
-	if err := j.conn.QueryRowContext(ctx, j.rebind(insertRefused), values...).Scan(&sequence); err != nil {
+	if err := j.conn.QueryRowContext(ctx, j.rebind(insertRefused), j.args(values)...).Scan(&sequence); err != nil {
 		return err
 	}
 	_, err := j.exec(ctx, "DELETE FROM refused WHERE sequence <= ?", sequence-maxRefused)

@@ -72,6 +72,8 @@ func (sqliteFile) begin() string { return "BEGIN IMMEDIATE" }
 
 func (sqliteFile) rebind(query string) string { return query }
 
+func (sqliteFile) args(values []any) []any { return values }
+
 // openWriter opens the one connection that writes. Its commits are synced
 // before they return.
 func (s sqliteFile) openWriter() (*sql.DB, error) {
@@ -118,7 +120,7 @@ func (s sqliteFile) openReader(ctx context.Context) (*sql.DB, error) {
 }
 
 // used returns the size of the pages that hold something.
-func (sqliteFile) used(ctx context.Context, conn *sql.Conn) (bytes int64, err error) {
+func (sqliteFile) used(ctx context.Context, conn *sql.Conn, _ int64) (bytes int64, err error) {
 	err = conn.QueryRowContext(ctx, `SELECT (page_count - freelist_count) * page_size
 		FROM pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&bytes)
 	return bytes, err

@@ -272,7 +272,7 @@ func fill(t *testing.T, j *Journal, from, to int) {
 			d := sample(n)
 			values, err := newRow(d)
 			if err == nil {
-				err = j.insertDelivery(ctx, &d, values, func() {})
+				err = j.insertDelivery(ctx, &row{Delivery: &d, values: values, again: func() {}})
 			}
 			if err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,7 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"), goleak.Cleanup(func(status int) {
+		closeServer()
+		os.Exit(status)
+	}))
 }
 
 // databases make a new database each, and return what opens a journal in it,
@@ -29,6 +33,10 @@ var databases = map[string]func(t testing.TB) opener{
 	"sqlite": func(t testing.TB) opener {
 		file := filepath.Join(t.TempDir(), "journal.db")
 		return func(t testing.TB, o Options) *Journal { return openFile(t, file, o) }
+	},
+	"postgres": func(t testing.TB) opener {
+		url := newDatabase(t)
+		return func(t testing.TB, o Options) *Journal { return openFile(t, url, o) }
 	},
 }
 
@@ -42,7 +50,7 @@ func onEach(t *testing.T, test func(t *testing.T, open opener)) {
 	}
 }
 
-// openFile opens a journal in a file until the end of the test.
+// openFile opens a journal until the end of the test.
 func openFile(t testing.TB, file string, o Options) *Journal {
 	t.Helper()
 	j, err := Open(context.Background(), file, o)
@@ -266,7 +274,7 @@ func TestFailedGroupLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = j.submit(func(ctx context.Context) error {
-			return errors.Join(j.insertDelivery(ctx, &d, values, func() {}), broken)
+			return errors.Join(j.insertDelivery(ctx, &row{Delivery: &d, values: values, again: func() {}}), broken)
 		})
 		if !errors.Is(err, broken) {
 			t.Fatal(err)
@@ -567,7 +575,7 @@ func TestKeepBytesBoundsTheDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			var used int64
-			err := j.submit(func(ctx context.Context) (err error) { used, err = j.used(ctx, j.conn); return err })
+			err := j.submit(func(ctx context.Context) (err error) { used, err = j.used(ctx, j.conn, 0); return err })
 			if err != nil || used > bound+2*pruneBytes {
 				t.Fatalf("%d bytes are used after %d MiB, want about %d, %v", used, n+1, bound, err)
 			}

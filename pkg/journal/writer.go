@@ -42,7 +42,8 @@ func (j *Journal) Keep(d *delivery.Delivery, again func()) error {
 		return err
 	}
 	came := *d
-	if err = j.submit(func(ctx context.Context) error { return j.insertDelivery(ctx, d, values, again) }); err != nil {
+	r := &row{Delivery: d, values: values, again: again}
+	if err = j.submit(func(ctx context.Context) error { return j.insertDelivery(ctx, r) }); err != nil {
 		*d = came
 	}
 	return err
@@ -74,7 +75,7 @@ func (j *Journal) keepAttempt(sequence int64, at time.Time, a delivery.Attempt, 
 	there := int64(0)
 	err := j.submit(func(ctx context.Context) (err error) {
 		if there, err = j.exec(ctx, update, args...); err == nil && there > 0 {
-			_, err = j.attempt.ExecContext(ctx, attemptRow(sequence, at, a)...)
+			_, err = j.attempt.ExecContext(ctx, j.args(attemptRow(sequence, at, a))...)
 		}
 		return err
 	})
@@ -86,7 +87,7 @@ func (j *Journal) keepAttempt(sequence int64, at time.Time, a delivery.Attempt, 
 
 // exec is for the goroutine that writes.
 func (j *Journal) exec(ctx context.Context, statement string, args ...any) (rows int64, err error) {
-	result, err := j.conn.ExecContext(ctx, j.rebind(statement), args...)
+	result, err := j.conn.ExecContext(ctx, j.rebind(statement), j.args(args)...)
 	if err != nil {
 		return 0, err
 	}
@@ -125,14 +126,27 @@ func (j *Journal) write(ctx context.Context) {
 func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 	j.patience.Reset(maxPatience)
 	defer j.patience.Stop()
-	_, err := j.conn.ExecContext(ctx, j.begin())
+	if j.server != nil {
+		for n := 0; n < len(group); { // none of the other processes has to wait for that
+			n = len(group)
+			group = j.more(group)
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, groupTimeout)
+		defer cancel()
+	}
+	j.rows = j.rows[:0]
+	err := j.beginGroup(ctx)
 	for i := 0; i < len(group); i++ {
 		if err == nil {
 			err = group[i].do(ctx)
 		}
-		if i == len(group)-1 {
+		if i == len(group)-1 && j.server == nil {
 			group = j.more(group)
 		}
+	}
+	if err == nil {
+		err = j.insertGroup(ctx)
 	}
 	if err == nil {
 		err = j.shrink(ctx)
@@ -145,7 +159,7 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 		j.dense = false
 		err = j.failed("write", err)
 	}
-	if errors.Is(err, ErrBusy) {
+	if isAny(err, ErrBusy, ErrUnreachable) {
 		group = j.waiting(group) // they have waited too
 	}
 	j.crowd = len(group) + len(j.queue)
@@ -153,6 +167,20 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 		w.done <- err
 	}
 	return group
+}
+
+// beginGroup begins a transaction, on a new connection if the last one was lost
+// since.
+func (j *Journal) beginGroup(ctx context.Context) error {
+	_, err := j.conn.ExecContext(ctx, j.begin())
+	if j.server == nil || !errors.Is(j.explain(err), ErrUnreachable) {
+		return err
+	}
+	_ = j.closeConn() // it is lost
+	if err = j.prepare(ctx); err == nil {
+		_, err = j.conn.ExecContext(ctx, j.begin())
+	}
+	return err
 }
 
 // more adds what waits to a group, if anything does. Whoever has a delivery at

@@ -48,6 +48,7 @@ var paths = []struct {
 }{
 	{"validate", "jq", (*bench).validate},
 	{"listen", "wrk", (*bench).listen},
+	{"postgres", "wrk", (*bench).postgres},
 	{"no-journal", "wrk", (*bench).noJournal},
 	{"memory", "wrk", (*bench).memoryUnderLoad},
 	{"deliveries", "", (*bench).deliveriesAt},

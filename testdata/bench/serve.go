@@ -26,6 +26,8 @@ func serve(mode, file string) error {
 		handler = http.HandlerFunc(bare)
 	case "serve-naive":
 		handler, err = naive(file)
+	case "serve-naive-postgres":
+		handler, err = naivePostgres(file)
 	default:
 		err = fmt.Errorf("unknown server %s", mode)
 	}

@@ -84,7 +84,7 @@ func deliveriesTo(url string, seed int64) (string, error) {
 // What wrk prints. Its first table has percentages too: those of samples within
 // a standard deviation.
 var (
-	wrkP99      = regexp.MustCompile(`(?m)^ +99% +(\S+)$`)
+	wrkP99      = regexp.MustCompile(`(?m)^ +99% +(\S+) *$`)
 	wrkRequests = regexp.MustCompile(`(?m)^ +(\d+) requests in `)
 )
 

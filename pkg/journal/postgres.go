@@ -1,0 +1,202 @@
+package journal
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// postgres is a PostgreSQL database, which may be another program's too.
+type postgres struct {
+	url      string
+	existing bool // there must be a journal in it
+	reading  bool // nothing is written
+	pool     *pgxpool.Pool
+	db       *sql.DB // over pool
+}
+
+// OWOX gives up after 10 seconds, and does not try again then: it is told
+// within five.
+const (
+	connectTimeout = 4 * time.Second
+	groupTimeout   = 4500 * time.Millisecond
+)
+
+// IsURL reports whether a journal is in PostgreSQL and not in a file.
+func IsURL(where string) bool {
+	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
+}
+
+// Redact returns where a journal is, without the passwords of a URL.
+func Redact(where string) string {
+	if !IsURL(where) {
+		return where
+	}
+	u, err := url.Parse(where)
+	if err != nil {
+		scheme, _, _ := strings.Cut(where, "://")
+		return scheme + "://…" // nobody knows what in it is a password
+	}
+	query := strings.Split(u.RawQuery, "&")
+	for i, param := range query {
+		if name, _, ok := strings.Cut(param, "="); ok && strings.Contains(strings.ToLower(name), "password") {
+			query[i] = name + "=xxxxx"
+		}
+	}
+	u.RawQuery = strings.Join(query, "&")
+	return u.Redacted()
+}
+
+func (p *postgres) name() string { return Redact(p.url) }
+
+func (*postgres) migrations() (goose.Dialect, string) {
+	return goose.DialectPostgres, "migrations/postgres"
+}
+
+// openReader opens the pool, whose connections read and write.
+func (p *postgres) openReader(ctx context.Context) (*sql.DB, error) {
+	u, err := url.Parse(p.url)
+	if err != nil {
+		return nil, ErrURL
+	}
+	config, err := pgxpool.ParseConfig(p.url)
+	if err != nil {
+		_, why, _ := strings.Cut(err.Error(), "`: ") // after the URL, with its password
+		return nil, fmt.Errorf("%w: %s", ErrURL, why)
+	}
+	set := u.Query()
+	if !set.Has("pool_max_conns") {
+		config.MaxConns = 10 // one of them is the writer's
+	}
+	if !set.Has("connect_timeout") {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	parameters := config.ConnConfig.RuntimeParams
+	parameters["application_name"] = cmp.Or(parameters["application_name"], "owoxhook")
+	if p.reading {
+		parameters["default_transaction_read_only"] = "on"
+	}
+	if p.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config); err != nil {
+		return nil, err
+	}
+	p.db = stdlib.OpenDBFromPool(p.pool)
+	return p.db, nil
+}
+
+func (p *postgres) openWriter() (*sql.DB, error) { return p.db, nil }
+
+// recognise makes sure that the tables are a journal's, or not there. Another
+// process may be making them at the same moment.
+func (p *postgres) recognise(ctx context.Context, db *sql.DB) error {
+	var encoding string
+	var schema sql.NullString
+	var ours, others bool
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_schema(),
+		COALESCE(BOOL_OR(table_name = 'deliveries' AND column_name = 'webhook_id'), FALSE),
+		COALESCE(BOOL_OR(table_name IN ('deliveries', 'attempts', 'refused')), FALSE)
+		FROM information_schema.columns WHERE table_schema = current_schema()`).Scan(&encoding, &schema, &ours, &others)
+	switch {
+	case err != nil:
+		return err
+	case !schema.Valid:
+		return fmt.Errorf("%w: no schema of its search_path exists", ErrNoDatabase)
+	case encoding != "UTF8":
+		return fmt.Errorf("%w %s", ErrEncoding, encoding)
+	case others && !ours:
+		return ErrForeign
+	case p.existing && !ours:
+		return ErrMissing
+	default:
+		return nil
+	}
+}
+
+// begin begins a transaction in which a group is written, one after the other
+// among all processes that write to this journal, and that for three reasons:
+//
+//   - Sequences become visible in their order. A reader that goes on after the
+//     last sequence it saw would otherwise miss one that was given before and is
+//     committed later.
+//   - A duplicate sees the first delivery, which may be another process's.
+//   - Nothing can deadlock, whatever a group updates and deletes.
+//
+// A process that dies in the middle gives the lock back; one that is stopped,
+// or off the network, has it taken away before the others give up waiting.
+func (*postgres) begin() string {
+	return `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+		SET LOCAL lock_timeout = 4000; SET LOCAL idle_in_transaction_session_timeout = 3000;
+		SELECT set_config('synchronous_commit', 'on', TRUE) WHERE current_setting('synchronous_commit') = 'off';
+		SELECT pg_advisory_xact_lock('deliveries'::regclass::bigint)`
+}
+
+// rebind numbers the arguments of a query. There is no ? in its texts.
+func (*postgres) rebind(query string) string {
+	var out strings.Builder
+	for n, part := range strings.Split(query, "?") {
+		if n > 0 {
+			out.WriteString("$" + strconv.Itoa(n))
+		}
+		out.WriteString(part)
+	}
+	return out.String()
+}
+
+// insertAll sends all rows at once: one round trip for a group.
+func (p *postgres) insertAll(ctx context.Context, conn *sql.Conn, rows []*row) error {
+	insert, batch := p.rebind(insertDelivery), &pgx.Batch{}
+	for _, r := range rows {
+		batch.Queue(insert, p.args(r.values)...).QueryRow(func(came pgx.Row) error { return r.scan(came) })
+	}
+	return conn.Raw(func(driver any) error {
+		return driver.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() //nolint:forcetypeassert // we opened it
+	})
+}
+
+// sampled is how many deliveries used looks at.
+const sampled = 1000
+
+// used estimates how many bytes the deliveries have, unless they are enough to
+// say that it is no more than a bound: tables keep the space of what was
+// deleted, for what comes.
+func (p *postgres) used(ctx context.Context, conn *sql.Conn, bound int64) (bytes int64, err error) {
+	err = conn.QueryRowContext(ctx, `SELECT SUM(pg_total_relation_size(name::regclass)) FROM (VALUES ('deliveries'), ('attempts'), ('refused')) AS tables (name)`).Scan(&bytes)
+	if err != nil || bytes <= bound {
+		return bytes, err
+	}
+	err = conn.QueryRowContext(ctx, `WITH ends AS (SELECT MIN(sequence) AS oldest, MAX(sequence) AS newest FROM deliveries),
+		every AS (SELECT oldest, newest, (newest - oldest) / $1 + 1 AS step FROM ends)
+		SELECT COALESCE(SUM(pg_column_size(deliveries.*) + $2) * MIN(step), 0)::bigint FROM every, deliveries
+		WHERE sequence IN (SELECT generate_series(oldest, newest, step) FROM every)`, sampled, indexed).Scan(&bytes)
+	return bytes, err
+}
+
+// indexed is about what the indexes have of a delivery, in bytes.
+const indexed = 700
+
+// giveBack leaves it to PostgreSQL, which uses the space again.
+func (*postgres) giveBack(context.Context, *sql.Conn) (more bool, err error) { return false, nil }
+
+// tidy has space used again at once. Files stay as large as they are, but for
+// what is free at their ends.
+func (p *postgres) tidy(ctx context.Context) error {
+	_, err := p.pool.Exec(ctx, "VACUUM deliveries, attempts, refused")
+	return err
+}
+
+func (p *postgres) pooled() *pgxpool.Pool { return p.pool }
+
+func (p *postgres) close() {
+	if p.pool != nil {
+		p.pool.Close()
+	}
+}
