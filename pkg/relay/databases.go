@@ -11,7 +11,17 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
 )
+
+// newQueue returns the queue in the database of a journal.
+func newQueue(ctx context.Context, j *journal.Journal, lanes []lane, limit time.Duration, log *slog.Logger) (queue, error) {
+	if pool := j.Pool(); pool != nil {
+		return postgresQueue(ctx, j.DB(), pool, lanes, limit, log)
+	}
+	return sqliteQueue(ctx, j.DB(), lanes, limit, log)
+}
 
 // sqliteQueue returns the queue in an SQLite database, over one connection that
 // writes. Its commits are not synced: what a power cut takes back is done

@@ -15,7 +15,7 @@ func TestDrain(t *testing.T) {
 		t.Skip()
 	}
 	const n = 20000
-	j := openJournal(t)
+	j := openFile(t)
 	c := &carrier{}
 	r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Concurrency: 1000}}})
 	stop()

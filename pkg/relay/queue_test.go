@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -13,29 +12,22 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
-// opened are the databases that queues must work in.
-var opened = map[string]func(t *testing.T, lanes ...lane) queue{
-	"sqlite": func(t *testing.T, lanes ...lane) queue {
-		t.Helper()
-		j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"), journal.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = j.Close() })
-		q, err := sqliteQueue(t.Context(), j.DB(), lanes, time.Second, slog.New(logHandler{func(line string) { t.Log(line) }}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return q
-	},
-}
-
 // suite runs a test against the queues of all databases.
 func suite(t *testing.T, test func(t *testing.T, q queue)) {
 	t.Helper()
-	for name, open := range opened {
+	for name, database := range Databases {
 		t.Run(name, func(t *testing.T) {
-			q := open(t, lane{target: "a", side: 5, limit: time.Second}, lane{target: "b", side: 5, limit: time.Second})
+			t.Parallel()
+			j, err := journal.Open(t.Context(), database(t), journal.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = j.Close() })
+			lanes := []lane{{target: "a", side: 5, limit: time.Second}, {target: "b", side: 5, limit: time.Second}}
+			q, err := newQueue(t.Context(), j, lanes, time.Second, slog.New(logHandler{func(line string) { t.Log(line) }}))
+			if err != nil {
+				t.Fatal(err)
+			}
 			began, err := q.begin(t.Context(), 10, []string{"a", "b"})
 			if want := "map[:10 a:10 b:10]"; err != nil || fmt.Sprint(began) != want {
 				t.Fatalf("the targets began after %v, %v, want %s", began, err, want)

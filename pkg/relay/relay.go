@@ -88,13 +88,7 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 }
 
 func (r *Relay) open(ctx context.Context, lanes []lane, names []string) (err error) {
-	log := slog.New(logHandler{r.options.Log})
-	if pool := r.journal.Pool(); pool != nil {
-		r.queue, err = postgresQueue(ctx, r.journal.DB(), pool, lanes, r.options.Finish, log)
-	} else {
-		r.queue, err = sqliteQueue(ctx, r.journal.DB(), lanes, r.options.Finish, log)
-	}
-	if err != nil {
+	if r.queue, err = newQueue(ctx, r.journal, lanes, r.options.Finish, slog.New(logHandler{r.options.Log})); err != nil {
 		return err
 	}
 	newest, err := r.journal.Last(ctx)
