@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,10 @@ var server struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(helperJournal) != "" {
+		fmt.Fprintln(os.Stderr, helper()) // it is killed, or cannot start
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"), goleak.Cleanup(func(status int) {
 		if server.Server != nil {
 			_ = server.Close()
