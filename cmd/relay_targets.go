@@ -99,6 +99,7 @@ type namedTarget struct {
 // ends their connections.
 func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Target, closeAll func(), err error) {
 	var named []namedTarget
+	f.own.Timeout = f.endpoint.timeout
 	for _, text := range f.to {
 		t := namedTarget{config: f.own, flags: true}
 		t.name, t.config.To = splitName(text)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -20,9 +21,9 @@ var server struct {
 }
 
 func TestMain(m *testing.M) {
-	if os.Getenv(helperJournal) != "" {
-		fmt.Fprintln(os.Stderr, helper()) // it is killed, or cannot start
-		os.Exit(1)
+	for os.Getenv(helperJournal) != "" { // until it is killed
+		fmt.Fprintln(os.Stderr, helper())
+		time.Sleep(100 * time.Millisecond) // the database is starting
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"), goleak.Cleanup(func(status int) {
 		if server.Server != nil {

@@ -36,9 +36,10 @@ const (
 
 func helper() error {
 	j, err := journal.Open(context.Background(), os.Getenv(helperJournal), journal.Options{})
-	for ; err != nil; j, err = journal.Open(context.Background(), os.Getenv(helperJournal), journal.Options{}) {
-		time.Sleep(100 * time.Millisecond) // the database is starting
+	if err != nil {
+		return err
 	}
+	defer j.Close() //nolint:errcheck // it is opened again
 	to, err := url.Parse(os.Getenv(helperTarget))
 	if err != nil {
 		return err

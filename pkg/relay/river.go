@@ -378,7 +378,7 @@ func (q *riverQueue[Tx]) jobs(ctx context.Context, which Selection, limit int) (
 		}
 		j.Sequence = args.Sequence
 		if n := len(row.Errors); n > 0 {
-			j.Error = row.Errors[n-1].Error
+			j.Error = strings.TrimPrefix(row.Errors[n-1].Error, "JobCancelError: ") // River's word
 		}
 		all = append(all, j)
 	}

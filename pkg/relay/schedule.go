@@ -41,7 +41,10 @@ func (t Target) after(a delivery.Attempt, c claim, now time.Time, jitter float64
 	}
 	v := verdict{fate: failed, reason: a.Failure.Error}
 	if most, refused := refusals[a.Status]; refused && c.attempt >= most {
-		v.fate, v.reason = givenUp, fmt.Sprintf("%s, %d times", a.Failure.Error, c.attempt)
+		v.fate = givenUp
+		if most > 1 {
+			v.reason += fmt.Sprintf(", %d times", c.attempt)
+		}
 		return v
 	}
 	delay := float64(delays[min(max(c.attempt, 1), len(delays))-1])
