@@ -125,7 +125,10 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 		t, err := m.make(ctx, n)
 		if err != nil {
 			m.close()
-			return nil, nil, fmt.Errorf("target %s: %w", cmp.Or(t.Name, n.name, "from flags"), err)
+			if n.name != "" {
+				err = fmt.Errorf("target %s: %w", n.name, err)
+			}
+			return nil, nil, err
 		}
 		if slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
 			m.close()
