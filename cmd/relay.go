@@ -68,7 +68,7 @@ on where it was.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRelay(cmd.Context(), a, opts) },
 	}
 	bindReceiving(cmd, &opts.listenOptions)
-	opts.targetFlags.bind(cmd)
+	opts.bind(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opts.admin, "admin", "", "serve /healthz, /readyz and /metrics on `HOST:PORT`")
 	flags.DurationVar(&opts.finish, "finish", 10*time.Second, "at the end, wait this long for deliveries under way")

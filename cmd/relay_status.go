@@ -309,8 +309,8 @@ the request and the answer. Secrets are not shown. Nothing is kept.`,
 			return runRelayTest(cmd.Context(), a, opts, strings.Join(args, ""))
 		},
 	}
-	opts.targetFlags.bind(cmd)
-	cmd.Flags().StringVar(&opts.event, "event", string(eventNames()[0]), "send a test event of `EVENT`")
+	opts.bind(cmd)
+	cmd.Flags().StringVar(&opts.event, "event", eventNames()[0], "send a test event of `EVENT`")
 	completeLater(cmd, "event", eventNames)
 	return cmd
 }

@@ -18,8 +18,8 @@ const (
 	errorPause = 500 * time.Millisecond // after a failure of the database
 )
 
-// follow makes jobs of what the journal gets.
-func (r *Relay) follow(ctx context.Context) error {
+// follow makes jobs of what the journal gets, until the context ends.
+func (r *Relay) follow(ctx context.Context) {
 	held := time.Now()
 	r.followed.Store(held.UnixNano())
 	for ctx.Err() == nil {
@@ -49,7 +49,6 @@ func (r *Relay) follow(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
-	return nil
 }
 
 // feed makes jobs of the next deliveries, and returns how many it looked at. The

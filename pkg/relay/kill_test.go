@@ -58,7 +58,7 @@ func helper() error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(listener, receiver.New(receiver.Options{Validator: validator, Keep: j.Keep})) //nolint:gosec // until it is killed
+	return http.Serve(listener, receiver.New(receiver.Options{Validator: validator, Keep: j.Keep}))
 }
 
 // endpoint is a target that is cut off at times, and counts what arrives.
@@ -108,7 +108,7 @@ func (s *stream) run(ctx context.Context, addr string) {
 	for ctx.Err() == nil {
 		id := uuid.New()
 		body := owox.Sample{Event: owox.RunFailed, ID: id, Now: time.Now()}.JSON()
-		request, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/", bytes.NewReader(body)) //nolint:noctx // it has a time limit
+		request, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/", bytes.NewReader(body))
 		for _, h := range owox.Headers(id.String(), string(owox.RunFailed)) {
 			request.Header.Set(h.Name, h.Value)
 		}
@@ -239,7 +239,7 @@ func freeAddr(t *testing.T) string {
 // launch starts a relay in a process of its own.
 func launch(t *testing.T, where, addr, target string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:noctx // it is killed
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperJournal+"="+where, helperAddr+"="+addr, helperTarget+"=http://"+target+"/")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output

@@ -159,7 +159,7 @@ func TestMessagesAreAsServicesDocumentThem(t *testing.T) {
 		for name, batch := range batches(t) {
 			t.Run(string(service)+"/"+name, func(t *testing.T) {
 				var body []byte
-				fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				fake := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					body, _ = io.ReadAll(r.Body)
 					if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") || !json.Valid(body) {
 						t.Errorf("content type %q, body %s", got, body)

@@ -132,7 +132,10 @@ func (o Options) withDefaults() Options {
 func (r *Relay) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.queue.work(running, r.do) })
-	group.Go(func() error { return r.follow(running) })
+	group.Go(func() error {
+		r.follow(running)
+		return nil
+	})
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -315,7 +315,7 @@ func TestTheJournalKeepsWhatWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	c := &carrier{fail: func(b relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
+	c := &carrier{fail: func(relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
 	r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c}}})
 	const n = 1500
 	var group errgroup.Group
