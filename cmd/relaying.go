@@ -129,6 +129,10 @@ func (r *relaying) attempted(a delivery.Attempt) {
 		r.failed.Add(1)
 	}
 	r.admin.attempted(a)
+	if a.Failure != nil && a.Number > 1 { // the hint was there
+		failure := *a.Failure
+		failure.Hint, a.Failure = "", &failure
+	}
 	select {
 	case r.attempts <- a:
 	default:
