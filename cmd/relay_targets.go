@@ -30,6 +30,7 @@ type targetFlags struct {
 	templates string
 	own       targetConfig
 	endpoint  endpointFlags
+	yes       bool
 }
 
 // targetConfig is a target in a file.
@@ -73,6 +74,7 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", 5, "deliver `N` at a time to each target")
 	flags.DurationVar(&f.own.For, "for", 72*time.Hour, "try to deliver for this long")
 	f.endpoint.bind(cmd)
+	bindYes(cmd, &f.yes)
 	complete(cmd, "only", append(eventNames(), recovered)...)
 	complete(cmd, "tests", testChoices...)
 	complete(cmd, "group-by", groupings...)
@@ -255,11 +257,24 @@ func parseMatch(a *app, text string) (expect.Match, error) {
 	return expect.Match{Path: path, Value: value}, nil
 }
 
-// connect returns what delivers to an endpoint, and the headers to set.
-func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target) (*sender.Sender, []owox.Header, error) {
+// connect returns what delivers to an endpoint, and the headers to set. Those
+// that configuration has for endpoints of OWOX are not for services.
+func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, service bool) (*sender.Sender, []owox.Header, error) {
 	flags := m.flags.endpoint
-	if !n.flags {
+	switch {
+	case !n.flags:
 		flags = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}
+	case service:
+		flags = endpointFlags{timeout: flags.timeout}
+		for name, take := range map[string]func(){
+			keyHeader:   func() { flags.headers = m.flags.endpoint.headers },
+			keyInsecure: func() { flags.insecure = m.flags.endpoint.insecure },
+			keyCACert:   func() { flags.caCert = m.flags.endpoint.caCert },
+		} {
+			if m.flags.endpoint.changed(name) {
+				take()
+			}
+		}
 	}
 	options, headers, err := flags.options(ctx, m.app, to)
 	if err != nil {
@@ -277,10 +292,13 @@ func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedT
 		return usagef("an application gets deliveries as they came: leave out group")
 	}
 	to, err := m.app.resolveEndpoint([]string{n.config.To})
+	if err == nil {
+		err = m.app.allowReal(ctx, to, m.flags.yes)
+	}
 	if err != nil {
 		return err
 	}
-	s, headers, err := m.connect(ctx, t, n, to)
+	s, headers, err := m.connect(ctx, t, n, to, false)
 	if err != nil {
 		return err
 	}
@@ -330,7 +348,7 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 	if err != nil {
 		return usagef("%s is not the URL of a channel: want one that starts with https://", service)
 	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed})
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
 	if err != nil {
 		return err
 	}
@@ -364,7 +382,7 @@ func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarg
 	if err != nil {
 		return usageError{err}
 	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed})
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
 	if err != nil {
 		return err
 	}
