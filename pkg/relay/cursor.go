@@ -137,7 +137,7 @@ func (r *Relay) hold(ctx context.Context) error {
 		oldest = cursor + 1
 	}
 	r.journal.Hold(oldest)
-	return nil
+	return r.queue.tidy(ctx, oldest)
 }
 
 var errPruned = errors.New("the journal does not have the delivery any more")
@@ -176,7 +176,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		if err != nil {
 			return err
 		}
-		wanted, _, err := r.want(ctx, t.Conditions, e)
+		wanted, recovered, err := r.want(ctx, t.Conditions, e)
 		if err == nil && wanted && (e.Duplicate || e.SameRun) {
 			var earlier []journal.Entry
 			if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err == nil {
@@ -188,6 +188,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		}
 		if wanted && (!t.GroupByMart || e.DataMartID == w.common) {
 			b.add(e.Delivery, t.MaxPerWindow, marts)
+			b.Recovered = recovered && b.Total == 1
 		}
 	}
 	if b.Total == 0 {

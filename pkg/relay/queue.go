@@ -26,6 +26,8 @@ type queue interface {
 	ahead(ctx context.Context, c claim) (next time.Time, found bool, err error)
 	// oldest returns the first delivery that a job still needs; 0: none does.
 	oldest(ctx context.Context) (sequence int64, err error)
+	// tidy forgets the windows before a delivery that no job needs any more.
+	tidy(ctx context.Context, before int64) error
 
 	status(ctx context.Context) ([]Status, error)
 	jobs(ctx context.Context, which Selection, limit int) ([]Job, error)

@@ -228,6 +228,14 @@ func TestWindowsTakeDeliveriesUntilTheyClose(t *testing.T) {
 		if got := <-windows; got != (window{14, 14, "mart"}) {
 			t.Errorf("second window %+v, want 14 alone", got)
 		}
+		if err := q.tidy(t.Context(), 14); err != nil {
+			t.Error(err)
+		}
+		for first, want := range map[int64]bool{11: false, 14: true} {
+			if _, err := q.close(t.Context(), claim{target: "a", sequence: first}); (err == nil) != want {
+				t.Errorf("the window from %d: %v, want it there: %v", first, err, want)
+			}
+		}
 	})
 }
 

@@ -78,7 +78,7 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 			return nil, fmt.Errorf("two targets are named %s", t.Name)
 		}
 		r.targets[t.Name] = &target{t, newGate(t, options.Now)}
-		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + maxShut + limitMargin})
+		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + 2*maxShut + limitMargin})
 		names = append(names, t.Name)
 	}
 	if err := r.open(ctx, lanes, names); err != nil {
@@ -172,7 +172,7 @@ func (r *Relay) do(ctx context.Context, c claim) verdict {
 	}
 	at := r.options.Now()
 	attempt := t.Carrier.Carry(ctx, batch)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !attempt.OK() {
 		t.gate.release()
 		return verdict{fate: later} // time to end
 	}

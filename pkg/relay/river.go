@@ -256,3 +256,8 @@ func (q *riverQueue[Tx]) oldest(ctx context.Context) (sequence int64, err error)
 	}
 	return sequence, err
 }
+
+func (q *riverQueue[Tx]) tidy(ctx context.Context, before int64) error {
+	_, err := q.db.ExecContext(ctx, "DELETE FROM relay_windows WHERE closed = TRUE AND last_sequence < $1", before)
+	return err
+}
