@@ -16,7 +16,8 @@ func main() { os.Exit(run()) }
 
 func run() int {
 	// A reader that is gone is an error of the write, not the end of the process.
-	signal.Ignore(syscall.SIGPIPE)
+	// It is not ignored: programs that we start would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// net/http logs when an endpoint sends more than its answer, once a delivery.
 	log.SetOutput(io.Discard)
 	return cmd.Main(interruptible, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -45,6 +46,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/testdata/hostile"
 	"github.com/owoxhook/owoxhook/testdata/pgtest"
+	"github.com/owoxhook/owoxhook/testdata/tunnels"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files in scripts")
@@ -55,6 +57,11 @@ func TestMain(m *testing.M) {
 		"owoxhook": main,
 		"endpoint": endpoint,
 		"measured": measured,
+
+		"cloudflared": tunnels.Cloudflared,
+		"ngrok":       tunnels.Ngrok,
+		"other":       tunnels.Other,
+		"sshservice":  tunnels.SSHService,
 	})
 }
 
@@ -95,6 +102,7 @@ func TestScripts(t *testing.T) {
 			"rawsend":     rawSendCommand,
 			"certificate": certificateCommand,
 			"postgres":    postgresCommand,
+			"tunnels":     tunnelsCommand,
 		},
 		Condition: func(word string) (bool, error) {
 			if word != "postgres" {
@@ -115,7 +123,7 @@ type background struct {
 }
 
 // startCommand: start NAME PROGRAM ARG... starts a program, waits until it
-// listens, and sets $NAME to its URL.
+// listens, and sets $NAME to its URL, and $NAME_UI to that of its page.
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME PROGRAM ARG...")
@@ -144,11 +152,12 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 		_ = b.cmd.Wait() // for its last words
 		ts.Fatalf("%s ended before it listened: %s", args[1], b.errOut.String())
 	}
-	var listening struct{ Type, URL string }
-	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" {
+	var listening struct{ Type, URL, UI string }
+	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" && listening.Type != "inspecting" {
 		ts.Fatalf("%s did not say where it listens: %q", args[1], line)
 	}
 	ts.Setenv(args[0], listening.URL)
+	ts.Setenv(args[0]+"_UI", listening.UI)
 	ts.Value("running").(map[string]*background)[args[0]] = b
 }
 
@@ -282,6 +291,25 @@ func certificateCommand(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Check(os.WriteFile(ts.MkAbs(file), pem.EncodeToMemory(block), 0o600))
 	}
+}
+
+// tunnelsCommand: tunnels PROGRAM... leaves these programs alone in the PATH, and
+// has the public side of tunnels trusted.
+func tunnelsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: tunnels PROGRAM...")
+	}
+	dir := ts.MkAbs("bin")
+	ts.Check(os.RemoveAll(dir))
+	ts.Check(os.MkdirAll(dir, 0o700))
+	for _, name := range append(args, "owoxhook") {
+		program, err := exec.LookPath(name)
+		ts.Check(err)
+		ts.Check(os.Symlink(program, filepath.Join(dir, filepath.Base(program))))
+	}
+	ts.Setenv("PATH", dir)
+	ts.Check(os.WriteFile(ts.MkAbs("edge.pem"), tunnels.CertificatePEM(), 0o600))
+	ts.Setenv("SSL_CERT_FILE", ts.MkAbs("edge.pem"))
 }
 
 // endpoint is somebody's endpoint for scripts: endpoint MODE... answers the
@@ -591,7 +619,11 @@ func TestListenDoesNotWaitForItsReader(t *testing.T) {
 			t.Fatal(response.Status)
 		}
 	}
+	start := time.Now()
 	interrupt(t, cmd, 0)
+	if took := time.Since(start); took > soon {
+		t.Errorf("ended after %v, want 1s at most", took)
+	}
 	if got := errOut.String(); !regexp.MustCompile(`nobody reads the output: 80 deliveries, .* \d\d lines left out`).MatchString(got) {
 		t.Errorf("standard error: %s", got)
 	}
@@ -930,8 +962,63 @@ func TestSIGTERMEndsCommandsAtOnce(t *testing.T) {
 				start := time.Now()
 				_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 				_ = cmd.Wait()                          // how it ended does not matter
-				if took := time.Since(start); took > time.Second {
+				if took := time.Since(start); took > soon {
 					t.Errorf("ended %v after SIGTERM", took)
+				}
+			})
+		}
+	}
+}
+
+// soon is when a command has ended that waits for nothing, on a machine that is
+// busy: whatever it would wait for takes longer.
+const soon = 3 * time.Second
+
+// Whatever a command waits for, a signal ends it: a reader that stands still, and
+// a journal that another program holds.
+func TestEverySignalEndsEveryCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such signals here")
+	}
+	file, many := oneDelivery(t), filepath.Join(t.TempDir(), "many.ndjson")
+	if err := os.WriteFile(many, bytes.Repeat([]byte(`{"version":2,"long":"`+strings.Repeat("x", 2000)+"\"}\n"), 2000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = holder.Close() }) // nothing was written
+	holder.SetMaxOpenConns(1)
+	if _, err := holder.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"validate":       {"validate", many},
+		"send --file":    {"send", "--no-validate", "--file", many, "http://127.0.0.1:1/"},
+		"send --dry-run": {"send", "--dry-run", "--no-validate", "--file", many, "http://127.0.0.1:1/"},
+		"prune":          {"deliveries", "prune", "--keep", "1", "--journal", file},
+		"replay":         {"replay", "latest", "--to", "http://127.0.0.1:1/", "--journal", file},
+		"listen":         {"listen", "--addr", "127.0.0.1:0", "--journal", file},
+	} {
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+			t.Run(fmt.Sprint(name, " ", signal), func(t *testing.T) {
+				t.Parallel()
+				cmd, out := program(t, args...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				if slices.Contains(args, many) {
+					_, _ = out.Peek(1) // it writes, and is not read any further
+				}
+				time.Sleep(500 * time.Millisecond) // it waits now
+				start := time.Now()
+				if err := cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait() // the status tells
+				if took, status := time.Since(start), cmd.ProcessState.ExitCode(); status != 130 || took > soon {
+					t.Errorf("ended with %d after %v, want 130 soon", status, took)
 				}
 			})
 		}

@@ -26,6 +26,7 @@ import (
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	stdout   *output      // behind out
 	flush    func() error // writes what out has collected
 	now      func() time.Time
 	newID    func() uuid.UUID
@@ -35,12 +36,19 @@ type app struct {
 	output     string
 	outputFile string
 	color      string
+
+	underWay sync.Mutex // held while something must end in its own time
 }
+
+// lastWords is how long a command may take to end after a signal.
+const lastWords = 700 * time.Millisecond
 
 // Main runs owoxhook with the arguments and returns its exit status. Commands
 // that take time end with the context of interruptible.
 func Main(interruptible func() (context.Context, context.CancelFunc), args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, flush: func() error { return nil }, err: errOut, now: time.Now, newID: uuid.New}
+	stdout := &output{to: out, name: "standard output"}
+	stderr := &output{to: errOut, name: "standard error", optional: true}
+	a := &app{in: in, out: stdout, stdout: stdout, flush: func() error { return nil }, err: stderr, now: time.Now, newID: uuid.New}
 	only := quick(args)
 	ctx := context.Background()
 	if only == "" {
@@ -52,11 +60,29 @@ func Main(interruptible func() (context.Context, context.CancelFunc), args []str
 	root.SetArgs(args)
 	started := false
 	wrapPreRun(root, &started)
-	command, err := root.ExecuteContextC(ctx)
-	if err != nil && !started {
-		err = usageError{err} // cobra refused the arguments
-	}
+	command, err := await(a.overdue(ctx), func() (*cobra.Command, error) {
+		command, err := root.ExecuteContextC(ctx)
+		switch {
+		case err == nil:
+			err = stdout.failure() // cobra drops those of help texts
+		case !started:
+			err = usageError{err} // cobra refused the arguments
+		}
+		return command, err
+	})
 	return a.exit(ctx, command, err)
+}
+
+// overdue returns a context that ends when a command should have ended after the
+// end of its own: whatever it waits for then is left behind.
+func (a *app) overdue(ctx context.Context) context.Context {
+	late, end := context.WithCancel(context.Background())
+	context.AfterFunc(ctx, func() {
+		a.underWay.Lock()
+		defer a.underWay.Unlock()
+		time.AfterFunc(lastWords, end)
+	})
+	return late
 }
 
 // wrapPreRun notes that the arguments were accepted.
@@ -81,6 +107,7 @@ func (a *app) bindReport(cmd *cobra.Command) {
 // reporting runs the work of a command with the reporter that the flags ask
 // for. A verdict is worth nothing when its report cannot be written.
 func (a *app) reporting(options report.Options, work func(report.Reporter) error) error {
+	a.stdout.needsReader(false)
 	reporter, done, err := a.reporter(options)
 	if err != nil {
 		return err
@@ -112,11 +139,11 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
 	options.Width, options.ErrWidth = func() int { return a.width(a.out) }, func() int { return a.width(a.err) }
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
-		file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // GitHub's own file
+		file, err := createFile(path, os.O_APPEND)
 		if err != nil {
-			return nil, nil, writeError(err)
+			return nil, nil, err
 		}
-		files, options.StepSummary = append(files, file), file
+		files, options.StepSummary = append(files, file), &output{to: file, name: path, isFile: true}
 	}
 	if a.outputFile == "" {
 		reporter, err = a.newReporter(a.output, options)
@@ -129,12 +156,12 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	if !slices.Contains(report.Formats(), a.output) {
 		return nil, nil, a.unknownFormat(report.Formats())
 	}
-	file, err := os.Create(a.outputFile)
+	file, err := createFile(a.outputFile, os.O_TRUNC)
 	if err != nil {
-		return nil, nil, writeError(err)
+		return nil, nil, err
 	}
 	files = append(files, file)
-	options.Out, options.Err, options.Color, options.Width = file, io.Discard, false, nil
+	options.Out, options.Err, options.Color, options.Width = &output{to: file, name: a.outputFile, isFile: true}, io.Discard, false, nil
 	reporter, err = a.newReporter(a.output, options)
 	if err != nil {
 		return nil, nil, err
@@ -188,8 +215,8 @@ func (a *app) useColor() (bool, error) {
 }
 
 func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	return ok && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
+	file := fileOf(stream)
+	return file != nil && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
 }
 
 // width returns how many columns the terminal has that shows a stream, which
@@ -199,8 +226,8 @@ func (a *app) width(stream any) int {
 	if a.columns != nil {
 		return a.columns(stream)
 	}
-	file, ok := stream.(*os.File)
-	if !ok {
+	file := fileOf(stream)
+	if file == nil {
 		return 0
 	}
 	width, _, err := term.GetSize(int(file.Fd()))
@@ -210,10 +237,10 @@ func (a *app) width(stream any) int {
 	return width
 }
 
-// note says something to people, on standard error. That it cannot be written
-// does not matter.
+// note says something to people, on standard error, and escapes what is in it
+// from outside. That it cannot be written does not matter.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintln(a.err, report.Wrap(fmt.Sprintf(format, args...), a.width(a.err)))
+	_, _ = fmt.Fprintln(a.err, report.Wrap(report.Escape(fmt.Sprintf(format, args...)), a.width(a.err)))
 }
 
 // buffer lets out collect results until flush, unless people watch them come.
@@ -250,6 +277,30 @@ func (a *app) printTable(table *report.Table) error {
 // printProse writes text, which is wrapped on a terminal.
 func (a *app) printProse(text string) error {
 	return a.print(report.Wrap(text, a.width(a.out)))
+}
+
+// raw returns a writer to w, which ends in standard output, for bytes that may be
+// anything: files and pipes get them as they are, and a terminal, which would
+// obey them, escaped. Each write is of whole lines.
+func (a *app) raw(w io.Writer) io.Writer {
+	if isTerminal(a.out) {
+		return escaping{w}
+	}
+	return w
+}
+
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(e.w, report.EscapeLines(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (a *app) printRaw(text string) error {
+	_, err := io.WriteString(a.raw(a.out), text)
+	return err
 }
 
 // print writes a result.

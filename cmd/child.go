@@ -44,9 +44,12 @@ func EndingSignals() []os.Signal {
 const exportedMark = envPrefix + "EXPORTED"
 
 // exports returns the variables that tell the command of listen where it
-// receives.
-func exports(receiver *url.URL) []string {
+// receives, and where it is reached from elsewhere.
+func exports(receiver *url.URL, public string) []string {
 	variables := []string{variable(keyURL) + "=" + receiver.String(), variable("addr") + "=" + receiver.Host}
+	if public != "" {
+		variables = append(variables, variable(keyPublic)+"_URL="+public)
+	}
 	return append(variables, exportedMark+"="+strings.Join(variables, " "))
 }
 
@@ -55,7 +58,7 @@ func exports(receiver *url.URL) []string {
 func (a *app) startChild(args []string, out io.Writer, variables ...string) (*child, error) {
 	c := &child{cmd: exec.Command(args[0], args[1:]...), signals: make(chan os.Signal, 8), exited: make(chan struct{}), ended: make(chan struct{})} //nolint:gosec,noctx // running it is the job; it ends by signals
 	c.cmd.Env = append(os.Environ(), variables...)
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, out, a.err
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = a.in, unwrapped(out), unwrapped(a.err)
 	takeBack := ownGroup(c.cmd, a.in)
 	signal.Notify(c.signals, EndingSignals()...)
 	if err := c.cmd.Start(); err != nil {

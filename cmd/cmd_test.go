@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"net/http"
@@ -16,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
@@ -104,6 +108,28 @@ func TestDidYouMean(t *testing.T) {
 	} {
 		if got := didYouMean(word, words); got != want {
 			t.Errorf("didYouMean(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestNothingRawIsSaid(t *testing.T) {
+	const evil = "x\x1b[31m\u202e"
+	for _, args := range [][]string{
+		{"send", "--local", "--set", evil + "=1"},
+		{"sample", "--unset", evil},
+		{"sample", "--all", filepath.Join(t.TempDir(), evil)},
+		{"listen", "--match", evil + "=1"},
+		{"send", "--file", evil},
+		{"send", "--ca-cert", evil, "http://127.0.0.1:1/"},
+		{"validate", evil},
+		{"check", "--only", evil, "http://127.0.0.1:1/"},
+		{"deliveries", "list", "--journal", evil},
+		{evil},
+	} {
+		var out, errOut bytes.Buffer
+		Main(func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) }, args, strings.NewReader(""), &out, &errOut)
+		if said := out.String() + errOut.String(); strings.ContainsAny(said, "\x1b\u202e") || !strings.Contains(said, "x") {
+			t.Errorf("%q says %q", args, said)
 		}
 	}
 }
@@ -201,6 +227,28 @@ func TestReplayCommandIsSafeToPaste(t *testing.T) {
 		}
 		if left, err := os.ReadDir(shell.Dir); err != nil || len(left) > 0 {
 			t.Errorf("%s made %v, %v", command, left, err)
+		}
+	}
+}
+
+func TestThePageIsProtectedWhereOthersReachIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		addr, password string
+		certificate    *tls.Config
+		want           string // what is said
+		encrypted      bool
+	}{
+		"this machine only":        {"127.0.0.1:8788", "", &tls.Config{}, "", false},
+		"others":                   {"192.0.2.1:8788", "", nil, "the page asks for the password 00000000000000000000000000000000\nthe page is not encrypted: whoever is on the way can read its password and deliveries\n", false},
+		"others, with a password":  {"192.0.2.1:8788", "own", &tls.Config{}, "", true},
+		"others, on every address": {"[::]:8788", "own", nil, "the page is not encrypted: whoever is on the way can read its password and deliveries\n", false},
+	} {
+		var said bytes.Buffer
+		a := &app{err: &said, newID: func() uuid.UUID { return uuid.Nil }}
+		options := inspector.Options{Addr: test.addr, Password: test.password}
+		encrypted := a.protectPage(&options, test.certificate) != nil
+		if said.String() != test.want || encrypted != test.encrypted || strings.HasPrefix(name, "others") != (options.Password != "") {
+			t.Errorf("%s: got password %q, encrypted %v, said %q, want encrypted %v and %q", name, options.Password, encrypted, said.String(), test.encrypted, test.want)
 		}
 	}
 }

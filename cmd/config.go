@@ -19,8 +19,6 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
 // The rules of configuration:
@@ -57,7 +55,7 @@ const (
 var configKeys = []string{
 	keyURL, keyEndpoints, "output", "color",
 	keyHeader, "timeout", "attempts", "follow-redirects", keyInsecure, keyCACert,
-	"addr", "path", "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
+	"addr", keyPath, keyPublic, "tls-cert", "tls-key", "accept-all", "allow-ip", "trust-proxy",
 	"strict", "rule", "max-body", keyJournal,
 }
 
@@ -285,7 +283,7 @@ func (c *config) readEnvironment(a *app) error {
 			}
 		default:
 			if near := nearest(key, configKeys); near != "" {
-				a.note("note: %s has no effect: did you mean %s?", report.Escape(name), variable(near))
+				a.note("note: %s has no effect: did you mean %s?", name, variable(near))
 			}
 		}
 	}
@@ -351,7 +349,11 @@ func set(f *pflag.Flag, v *viper.Viper) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not %s", value, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
+	shown := fmt.Sprint(value)
+	if f.Name == keyHeader {
+		shown = "the value" // may be a secret
+	}
+	return fmt.Errorf("%s is not %s", shown, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
 }
 
 // assignments writes a table as flags do: NAME=VALUE.

@@ -115,8 +115,7 @@ func (c *config) setting(key string, root *cobra.Command) setting {
 func redactHeaders(headers []string) []string {
 	var names []string
 	for _, h := range headers {
-		name, _, _ := strings.Cut(h, ":")
-		names = append(names, name+": …")
+		names = append(names, strings.TrimPrefix(headerName(h)+": …", ": "))
 	}
 	return names
 }

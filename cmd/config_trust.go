@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
 
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/report"
@@ -35,7 +34,7 @@ import (
 //   - Real deliveries go where the working directory's file says only when the
 //     file is trusted, or the user agrees. Samples may go anywhere.
 //   - So it is with a journal in a database, which could be anybody's.
-//   - What an untrusted file opens up is named.
+//   - What an untrusted file weakens is named: see config_openings.go.
 //
 // Trusted is a file with its path and its content. The record of that is a file
 // named after the path, in the format of sha256sum.
@@ -65,20 +64,16 @@ func (f endpointFlags) meantFor(to target, a *app) (endpointFlags, error) {
 	f.headers = overridden(own.headers, to.headers)
 	if held && len(f.headers) == 0 {
 		a.note("note: the headers of %s are not sent to %s, which it does not name: see owoxhook config trust --help",
-			report.Escape(a.config.origin[keyHeader]), report.Escape(sender.Redact(to.url.String())))
+			a.config.origin[keyHeader], sender.Redact(to.url.String()))
 	}
 	return f, nil
 }
 
 // overridden returns headers without those that others replace, and the others.
 func overridden(headers, others []string) []string {
-	name := func(h string) string {
-		name, _, _ := strings.Cut(h, ":")
-		return strings.ToLower(strings.TrimSpace(name))
-	}
 	var kept []string
 	for _, h := range headers {
-		if !slices.ContainsFunc(others, func(other string) bool { return name(other) == name(h) }) {
+		if !slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(headerName(other), headerName(h)) }) {
 			kept = append(kept, h)
 		}
 	}
@@ -97,17 +92,24 @@ func (c *config) flagsOfFiles(to target) (endpointFlags, error) {
 		}
 	}
 	for _, from := range files {
-		v := c.files[from].viper
-		for _, f := range configurable(command) {
-			if v == nil || !v.IsSet(f.Name) {
-				continue
-			}
-			if err := set(f, v); err != nil {
-				return own, usagef("%s: %w", f.Name, err)
-			}
+		if err := setAll(command, c.file(from)); err != nil {
+			return own, err
 		}
 	}
 	return own, nil
+}
+
+// setAll gives the flags of a command the values that a file has for them.
+func setAll(command *cobra.Command, v *viper.Viper) error {
+	for _, f := range configurable(command) {
+		if !v.IsSet(f.Name) {
+			continue
+		}
+		if err := set(f, v); err != nil {
+			return usagef("%s: %w", f.Name, err)
+		}
+	}
+	return nil
 }
 
 // allowReal returns an error unless real deliveries may go to an endpoint.
@@ -148,60 +150,9 @@ func bindYes(cmd *cobra.Command, yes *bool) {
 	cmd.Flags().BoolVar(yes, "yes", false, "send to an endpoint that "+configFile+" in this directory chooses without asking")
 }
 
-// nameOpenings names the flags of a command that an untrusted file has set so
-// that more is let in, believed or let pass. It returns an error for what the
-// file may not do.
-func (a *app) nameOpenings(command *cobra.Command) error {
-	var keys []string
-	for _, key := range configKeys {
-		f := command.Flags().Lookup(key)
-		if f != nil && !f.Changed && f.Annotations[notConfigured] == nil && a.config.from[key] == workFile && a.config.opens(key) {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 || a.config.trusted() {
-		return nil
-	}
-	if slices.Contains(keys, keyJournal) && a.config.strangersJournal() {
-		return usagef("%s in this directory chooses the journal %s: pass --journal, or trust the file with owoxhook config trust",
-			configFile, journal.Redact(a.config.viper.GetString(keyJournal)))
-	}
-	words := strings.Join(keys, ", ")
-	if last := len(keys) - 1; last > 0 {
-		words = strings.Join(keys[:last], ", ") + " and " + keys[last]
-	}
-	a.note("note: %s sets %s", configFile, words)
-	return nil
-}
-
 // strangersJournal reports whether an untrusted file chooses a database.
 func (c *config) strangersJournal() bool {
 	return c.from[keyJournal] == workFile && journal.IsURL(c.viper.GetString(keyJournal)) && !c.trusted()
-}
-
-// opens reports whether the file in the working directory opens something up.
-func (c *config) opens(key string) bool {
-	v := c.files[workFile].viper
-	switch key {
-	case keyInsecure, "accept-all":
-		return v.GetBool(key)
-	case "trust-proxy", keyJournal:
-		return true
-	case "addr":
-		return !isLoopback(v.GetString(key))
-	case "rule":
-		return slices.ContainsFunc(append(assignments(v, key), v.GetStringSlice(key)...), func(word string) bool {
-			return strings.Contains(word, "=off")
-		})
-	default:
-		return false
-	}
-}
-
-func isLoopback(addr string) bool {
-	host, _, _ := net.SplitHostPort(addr)
-	ip, _ := netip.ParseAddr(host)
-	return ip.IsLoopback() || host == "localhost"
 }
 
 // trusted reports whether the user trusts the file in the working directory as
@@ -255,8 +206,8 @@ changes.
 
 If the file is not trusted, replay, send --file and listen --forward-to ask
 before they send to an endpoint that it chooses, its header, insecure and
-ca-cert apply only to its own endpoints, and settings that loosen security are
-printed. Trusted or not, its endpoints never get the headers from your own
+ca-cert apply only to its own endpoints, listen opens no tunnel for its public,
+and settings that loosen security are printed. Trusted or not, its endpoints never get the headers from your own
 configuration file.`,
 		Example: `  owoxhook config trust
 

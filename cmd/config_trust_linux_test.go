@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,24 @@ func TestQuestionsEndWithTheirContext(t *testing.T) {
 	to := target{url: &url.URL{Scheme: "http", Host: "elsewhere.example"}, from: workFile}
 	if err := a.allowReal(ctx, to, false); !errors.Is(err, errInterrupted) {
 		t.Errorf("got %v, want %v", err, errInterrupted)
+	}
+}
+
+func TestBytesAreEscapedForTerminalsAlone(t *testing.T) {
+	const bytes = "{\"a\":\"\u202e\"}\r\n\x1b[31m\n"
+	for _, test := range []struct {
+		name string
+		out  io.Writer
+		want string
+	}{
+		{"a terminal", openTerminal(t), "{\"a\":\"\\u202e\"}\n\\x1b[31m\n"},
+		{"anything else", io.Discard, bytes},
+	} {
+		var got strings.Builder
+		n, err := io.WriteString((&app{out: test.out}).raw(&got), bytes)
+		if err != nil || n != len(bytes) || got.String() != test.want {
+			t.Errorf("%s gets %q, %v, want %q", test.name, &got, err, test.want)
+		}
 	}
 }
 

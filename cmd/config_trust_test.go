@@ -3,8 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
+	"maps"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +29,12 @@ func TestHeadersOverrideOthersOfTheirName(t *testing.T) {
 	got := overridden([]string{"A: 1", "B: 2", "A: 3"}, []string{"a : 4", "C: 5", "C: 6"})
 	if diff := cmp.Diff([]string{"B: 2", "a : 4", "C: 5", "C: 6"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryKeyIsKnownToOpenSomethingUpOrNot(t *testing.T) {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(configKeys)), slices.Sorted(maps.Keys(openings))); diff != "" {
+		t.Errorf("keys (-all +with an entry in openings):\n%s", diff)
 	}
 }
 

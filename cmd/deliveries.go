@@ -16,6 +16,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 func newDeliveriesCommand(a *app) *cobra.Command {
@@ -173,7 +174,7 @@ func listLine(e journal.Entry) []string {
 }
 
 func refusedLine(e journal.Entry) []string {
-	return []string{e.ReceivedAt.Local().Format(time.DateTime), strconv.Itoa(e.Answered), string(e.Reason), e.Remote, e.Method, e.Path}
+	return []string{e.ReceivedAt.Local().Format(time.DateTime), strconv.Itoa(e.Answered), string(e.Reason), e.Remote, e.Method, sender.Redact(e.Path)}
 }
 
 func dash(word string) string {
@@ -276,9 +277,9 @@ func runDeliveriesExport(ctx context.Context, a *app, opts deliveriesOptions) er
 	return opts.readJournal(ctx, func(j *journal.Journal) error {
 		out := bufio.NewWriter(a.out)
 		if opts.format == exportFormats[0] {
-			err = a.exportPayloads(out, j.Bodies(ctx, filter))
+			err = a.exportPayloads(a.raw(out), j.Bodies(ctx, filter))
 		} else {
-			err = exportRequests(out, j.List(ctx, filter))
+			err = exportRequests(a.raw(out), j.List(ctx, filter))
 		}
 		if err != nil {
 			return err

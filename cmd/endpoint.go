@@ -79,13 +79,19 @@ func (a *app) resolveEndpoint(args []string) (target, error) {
 		return target{}, usagef("no endpoint: give a URL or @name, set %s: in %s, or try --local", keyURL, configFile)
 	}
 	if name, ok := strings.CutPrefix(word, "@"); ok {
-		return a.config.endpoint(name)
+		to, err := a.config.endpoint(name)
+		if err == nil {
+			a.nameEndpoint(name, to)
+		}
+		return to, err
 	}
 	endpoint, err := parseEndpoint(word)
 	if err != nil {
 		return target{}, usageError{err}
 	}
-	return target{url: endpoint, from: from}, nil
+	to := target{url: endpoint, from: from}
+	a.nameEndpoint("", to)
+	return to, nil
 }
 
 // parseEndpoint reads an http or https URL.
@@ -94,25 +100,38 @@ func parseEndpoint(text string) (*url.URL, error) {
 	var parse *url.Error
 	shown := sender.Redact(text)
 	switch {
-	case err != nil && strings.Contains(text, "@"): // its words may quote a password
-		return nil, fmt.Errorf("malformed URL %q: want one like https://example.com/hook", shown)
-	case errors.As(err, &parse):
+	case errors.As(err, &parse) && !strings.Contains(text, "@") && !strings.Contains(parse.Err.Error(), "port"):
 		return nil, fmt.Errorf("malformed URL %q: %w: want one like https://example.com/hook", shown, parse.Err)
-	case err != nil:
-		return nil, fmt.Errorf("malformed URL %q: %w", shown, err)
+	case err != nil: // its words may quote a password
+		return nil, fmt.Errorf("malformed URL %q: want one like https://example.com/hook", shown)
 	case endpoint.Scheme == "" || endpoint.Opaque != "":
 		return nil, fmt.Errorf("%q is not a URL: want one like https://example.com/hook", shown)
 	case endpoint.Scheme != "http" && endpoint.Scheme != "https":
 		return nil, fmt.Errorf("cannot deliver to %q: scheme %s is not supported: use http or https", shown, endpoint.Scheme)
 	case endpoint.Hostname() == "":
 		return nil, fmt.Errorf("%q names no host: want a URL like https://example.com/hook", shown)
+	case !isHost(endpoint):
+		return nil, fmt.Errorf("malformed URL %q: its host is not a name or an address", shown)
 	}
 	if port := endpoint.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("malformed URL %q: port %s is not between 1 and 65535", shown, port)
+			return nil, fmt.Errorf("malformed URL %q: its port is not between 1 and 65535", shown)
 		}
 	}
 	return endpoint, nil
+}
+
+// isHost reports whether the host of a URL is one, beyond what its parser knows:
+// of a host with other characters net/http makes an empty one.
+func isHost(at *url.URL) bool {
+	return strings.HasPrefix(at.Host, "[") || !strings.ContainsAny(at.Hostname(), `:[]<>"`)
+}
+
+// isHostHeader reports whether net/http sends a host as it is: one that is not
+// ASCII it would encode, and of an address it would drop the zone.
+func isHostHeader(host string) bool {
+	at, err := url.Parse("http://" + host)
+	return err == nil && host != "" && at.Host == host && isHost(at) && !strings.ContainsFunc(host, func(r rune) bool { return r == '%' || r >= 0x80 })
 }
 
 // certPool returns the system's certificates and those of a PEM file; without
@@ -191,20 +210,31 @@ func parseHeaders(texts []string) ([]owox.Header, error) {
 // These headers are made by the HTTP client from the request itself.
 var clientHeaders = []string{"Content-Length", "Transfer-Encoding", "Trailer"}
 
-// parseHeader reads a header as curl does: "Name: value".
-func parseHeader(text string) (owox.Header, error) {
-	name, value, ok := strings.Cut(text, ":")
-	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-	isToken := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+// headerName returns the name of a header, or "" where there is none to tell
+// from a value, which may be a secret.
+func headerName(text string) string {
+	name, _, ok := strings.Cut(text, ":")
+	name = strings.TrimSpace(name)
+	if !ok || strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-	})
+	}) {
+		return ""
+	}
+	return name
+}
+
+// parseHeader reads a header as curl does: "Name: value". Its errors do not show
+// the value.
+func parseHeader(text string) (owox.Header, error) {
+	_, value, _ := strings.Cut(text, ":")
+	name, value := headerName(text), strings.TrimSpace(value)
 	switch {
-	case !ok || !isToken:
-		return owox.Header{}, usagef("malformed header %q: want 'Name: value'", text)
+	case name == "":
+		return owox.Header{}, usagef("malformed header: want 'Name: value'")
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-		return owox.Header{}, usagef("malformed header %q: the value has control characters", text)
-	case strings.EqualFold(name, "Host") && (value == "" || strings.ContainsAny(value, ` "#%,/<>?@\^`+"`{|}")):
-		return owox.Header{}, usagef("malformed header %q: want the name of a host, with a port if need be", text)
+		return owox.Header{}, usagef("malformed header %s: the value has control characters", name)
+	case strings.EqualFold(name, "Host") && !isHostHeader(value):
+		return owox.Header{}, usagef("malformed header Host: want the name of a host, with a port if need be")
 	}
 	for _, made := range clientHeaders {
 		if strings.EqualFold(name, made) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
 // The exit statuses, as promised in the README.
@@ -49,6 +48,7 @@ var errInterrupted = errors.New("interrupted")
 // exit says why the command ended, unless everything is well, and returns the
 // exit status.
 func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
+	var unwritten unwrittenError
 	var usage usageError
 	var judged judgedError
 	var status statusError
@@ -57,8 +57,8 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 		return status.status
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errNoReader):
-		return exitOK // the reader of our output has seen enough, as in | head
+	case errors.Is(err, errUnread):
+		return exitOK
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted
 	}
@@ -66,10 +66,12 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 	if command != nil && command.HasParent() {
 		name = strings.TrimPrefix(command.CommandPath(), "owoxhook ")
 	}
-	if words := sentence(err); words != "" {
-		a.note("%s: %s", name, report.Escape(words))
+	if words := err.Error(); words != "" {
+		a.note("%s: %s", name, words)
 	}
 	switch {
+	case errors.As(err, &unwritten):
+		return exitFailed
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &judged):
@@ -77,15 +79,6 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 	default:
 		return exitFailed
 	}
-}
-
-// sentence words the errors of libraries and of the system our way.
-func sentence(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) && (path.Path == "/dev/stdout" || path.Path == "|1") {
-		return fmt.Sprintf("cannot write to standard output: %v: check where the output goes", path.Err)
-	}
-	return err.Error()
 }
 
 // flagError adds what may have been meant to an error of the flag parser.
@@ -122,6 +115,19 @@ func nearest(word string, words []string) string {
 	return best
 }
 
+// refuseEmpty refuses flags without a value, as a variable that is not set leaves
+// them: they would choose everything, or do nothing.
+func refuseEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		list, isList := f.Value.(pflag.SliceValue)
+		noValues := isList && (len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), ""))
+		if noValues || f.Value.Type() == "string" && f.Value.String() == "" {
+			err = usagef("--%s has no value: give it one, or leave it out", f.Name)
+		}
+	})
+	return err
+}
+
 // didYouMean returns the end of a sentence that offers the nearest of the
 // words, or "" when none is near.
 func didYouMean(word string, words []string) string {
@@ -144,7 +150,7 @@ func oneOf(word string, words []string) string {
 func atMost(n int, what string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usagef("unexpected argument %q: %s takes %s", args[n], command.CommandPath(), what)
+			return usagef("unexpected argument %q: %s takes %s", sender.Redact(args[n]), command.CommandPath(), what)
 		}
 		return nil
 	}
@@ -165,7 +171,7 @@ func unknownCommand(command *cobra.Command, args []string) error {
 		}
 	}
 	slices.Sort(names)
-	return usagef("unknown command %q%s", args[0], oneOf(args[0], names))
+	return usagef("unknown command %q%s", sender.Redact(args[0]), oneOf(args[0], names))
 }
 
 func plural(n int, one, many string) string {

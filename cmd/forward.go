@@ -15,7 +15,6 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
-	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
@@ -130,7 +129,7 @@ func (f *forwarder) forward(ctx context.Context, d *delivery.Delivery) (receiver
 	d.Forwarded = &attempt
 	answer := passOn(attempt)
 	if attempt.Cut {
-		f.app.note("listen: the application's answer to %s is cut off: it is longer than 64 KiB or did not end within %v; only its status goes back", report.Escape(d.ID), forwardBodyWait)
+		f.app.note("listen: the application's answer to %s is cut off: it is longer than 64 KiB or did not end within %v; only its status goes back", d.ID, forwardBodyWait)
 	}
 	if f.journal != nil {
 		answered := answer.Status

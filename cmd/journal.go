@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,8 +166,9 @@ const latest = "latest"
 const shortest = 4
 
 // find returns the delivery that a word on the command line means. Senders
-// choose the ids, so one must not be taken for a number: see the help of
-// deliveries. Of several with the same id it is the first.
+// choose the ids, so one must neither be taken for a number nor hide another that
+// begins with it: see the help of deliveries. Of several with the same id it is
+// the first.
 func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, error) {
 	if word == latest {
 		return only(ctx, j, word, journal.Filter{Limit: 1})
@@ -179,24 +181,46 @@ func find(ctx context.Context, j *journal.Journal, word string) (journal.Entry, 
 		}
 		return only(ctx, j, word, journal.Filter{Sequence: sequence})
 	}
-	prefix := strings.TrimPrefix(word, "id:")
-	for _, prefix := range []string{prefix, strings.ToLower(prefix)} {
-		ids, err := j.IDs(ctx, prefix, 2)
-		switch {
-		case err != nil:
-			return journal.Entry{}, err
-		case len(ids) > 0 && prefix != "" && ids[0] == prefix:
-		case len(prefix) < shortest:
-			return journal.Entry{}, usagef("%q is too short: pass at least %d characters of an id, or the number of the delivery", word, shortest)
-		case len(ids) > 1:
-			return journal.Entry{}, usagef("%s matches several ids, such as %s and %s: pass more of it", word, ids[0], ids[1])
-		case len(ids) == 0:
-			continue
-		}
-		return only(ctx, j, word, journal.Filter{ID: ids[0], Oldest: true, Limit: 1})
+	prefix, written := strings.CutPrefix(word, "id:")
+	ids, err := idsFor(ctx, j, prefix)
+	whole := slices.Contains(ids, prefix) && (written || isUUID(prefix))
+	switch {
+	case err != nil:
+		return journal.Entry{}, err
+	case whole:
+		ids = []string{prefix}
+	case len(prefix) < shortest:
+		return journal.Entry{}, usagef("%q is too short: pass at least %d characters of an id, or the number of the delivery", word, shortest)
+	case len(ids) == 0:
+		return journal.Entry{}, noDelivery(word)
 	}
-	return journal.Entry{}, noDelivery(word)
+	var entries []journal.Entry
+	for _, id := range ids {
+		entry, err := only(ctx, j, word, journal.Filter{ID: id, Oldest: true, Limit: 1})
+		if err != nil {
+			return entry, err
+		}
+		entries = append(entries, entry)
+	}
+	if len(entries) > 1 {
+		return journal.Entry{}, usagef("%s matches several ids: pass the number of the delivery, such as %d or %d", word, entries[0].Sequence, entries[1].Sequence)
+	}
+	return entries[0], nil
 }
+
+// idsFor returns the first ids that begin with a prefix, as it is or in lower
+// case. It itself is the first of them.
+func idsFor(ctx context.Context, j *journal.Journal, prefix string) ([]string, error) {
+	ids, err := j.IDs(ctx, prefix, 2)
+	if lower := strings.ToLower(prefix); err == nil && lower != prefix {
+		var more []string
+		more, err = j.IDs(ctx, lower, 2)
+		ids = append(ids, more...)
+	}
+	return ids, err
+}
+
+func isUUID(word string) bool { return len(word) == 36 && uuid.Validate(word) == nil }
 
 func only(ctx context.Context, j *journal.Journal, word string, filter journal.Filter) (journal.Entry, error) {
 	for entry, err := range j.List(ctx, filter) {
@@ -227,7 +251,7 @@ func completeDeliveries(flags *journalFlags) cobra.CompletionFunc {
 					return err
 				}
 				word := entry.ID
-				if uuid.Validate(word) != nil || strings.Trim(word, "0123456789abcdef-") != "" {
+				if !isUUID(word) || strings.Trim(word, "0123456789abcdef-") != "" {
 					word = strconv.FormatInt(entry.Sequence, 10)
 				}
 				words = append(words, cobra.CompletionWithDesc(word, report.Escape(describe(entry.Delivery))))

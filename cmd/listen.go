@@ -27,6 +27,7 @@ type listenOptions struct {
 	expectFlags
 	journalFlags
 	forwardFlags
+	public     publicFlags
 	noJournal  bool
 	keep       int
 	keepBytes  fileSize
@@ -42,6 +43,8 @@ type listenOptions struct {
 	verbose    bool
 	maxConns   int
 	relaying   *relaying // of what is received; nil: nothing is relayed
+	ui         bool
+	page       pageFlags
 }
 
 func newListenCommand(a *app) *cobra.Command {
@@ -61,7 +64,7 @@ expectations and findings.
 
 Valid deliveries, with or without warnings, are answered with 200, others with
 422 and their findings as application/problem+json. OWOX does not deliver to
-private and loopback addresses: for real deliveries, point a public tunnel here.
+private and loopback addresses: for real deliveries, --public opens a tunnel.
 
 Every delivery is kept in the journal before it is answered: see owoxhook
 deliveries and owoxhook replay.`,
@@ -77,11 +80,17 @@ deliveries and owoxhook replay.`,
   # expect a delivery while a test suite runs, on any free port
   owoxhook listen --addr 127.0.0.1:0 --expect 1 -- npm test
 
+  # look at deliveries in a browser as they arrive
+  owoxhook listen --ui --open
+
   # forward deliveries to an application, and answer as it does
   owoxhook listen --forward-to http://localhost:3000/hook
 
   # a slow application: answer OWOX first, then forward
   owoxhook listen --forward-to http://localhost:3000/hook --answer-first
+
+  # real deliveries: a public URL to paste into OWOX, for OWOX alone
+  owoxhook listen --public --allow-ip owox
 
   # simulate an endpoint that fails twice
   owoxhook listen --respond 500,500,200
@@ -89,16 +98,21 @@ deliveries and owoxhook replay.`,
   # behind a proxy, only from OWOX
   owoxhook listen --allow-ip owox --trust-proxy 10.0.0.0/8`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
-				return usagef("unexpected argument %q: a command to run goes after --", args[0])
+			before, _ := splitAtDash(cmd, args)
+			if rest := opts.public.take(before); len(rest) > 0 {
+				return usagef("unexpected argument %q: a command to run goes after --", rest[0])
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return runListen(cmd.Context(), a, opts, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, command := splitAtDash(cmd, args)
+			return runListen(cmd.Context(), a, opts, command)
+		},
 	}
 	bindReceiving(cmd, &opts)
 	opts.expectFlags.bind(cmd)
 	opts.forwardFlags.bind(cmd)
+	opts.public.bind(cmd)
 	cmd.Flags().BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	a.bindReport(cmd)
 	return cmd
@@ -122,13 +136,30 @@ func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	opts.journalFlags.bind(cmd)
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
+	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
+	opts.page.bind(cmd)
 	complete(cmd, "allow-ip", "owox")
 }
 
+// splitAtDash returns the arguments before and after --.
+func splitAtDash(cmd *cobra.Command, args []string) (before, after []string) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash], args[dash:]
+	}
+	return args, nil
+}
+
 func runListen(ctx context.Context, a *app, opts listenOptions, command []string) error {
+	public, err := a.newPublic(&opts)
+	if err != nil {
+		return err
+	}
 	options, err := opts.receiverOptions()
 	if err != nil {
 		return err
+	}
+	if public != nil {
+		options.TunnelHeader, options.Hidden = public.way.Header, true
 	}
 	certificate, err := opts.certificate(ctx)
 	if err != nil {
@@ -147,6 +178,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
+	if !opts.ui && opts.page != (pageFlags{addr: defaultPageAddr}) {
+		return usagef("--ui-addr, --ui-password and --open are for the page of --ui: pass --ui too")
+	}
+	if opts.noJournal && opts.ui {
+		return usagef("--ui shows what is in the journal: leave out --no-journal")
+	}
 	forward, err := a.newForwarder(ctx, opts.forwardFlags, certificate != nil)
 	if err != nil {
 		return err
@@ -161,7 +198,8 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command, relay: opts.relaying}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, public: public, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command, relay: opts.relaying}
+		a.stdout.needsReader(!l.judging)
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -173,8 +211,12 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if forward != nil {
 			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward
 		}
-		return l.run(ctx, listener, receiver.Server{Handler: receiver.New(options), TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
-			a.note("listen: %s", report.Escape(strings.TrimSpace(line)))
+		handler := receiver.New(options)
+		if err := l.openPage(ctx, listener, certificate, handler); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
+			a.note("listen: %s", strings.TrimSpace(line))
 		}})
 	})
 }

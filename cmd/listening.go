@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -11,7 +13,9 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/expect"
+	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
@@ -31,6 +35,8 @@ type listening struct {
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
 	relay   *relaying        // nil: nothing is relayed
+	page    *servedPage      // nil: there is none
+	public  *public          // nil: it has no public URL
 
 	mu         sync.Mutex
 	states     map[delivery.State]int
@@ -43,28 +49,55 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.queue = report.NewQueue(l.reporter, l.flush, stop)
+	gate := newGate(server.Handler, l.opts.path, serving.Done())
+	server.Handler = gate
+	defer l.page.begin(serving)()
+	served := make(chan error, 1)
 	address := listenURL(listener.Addr(), server.TLS != nil, l.opts.path)
-	err := l.reporter.Report(report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile()})
-	if err == nil {
-		err = l.flush()
+	if l.public != nil {
+		gate.expect(owox.Sample{Event: owox.RunFailed, Test: true, ID: l.newID(), Now: l.now()})
 	}
-	if err != nil {
-		_, _ = l.queue.Close()
-		return errors.Join(err, listener.Close())
-	}
-	if l.onTerminal() && len(l.command) == 0 {
-		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
+	go func() { served <- server.Serve(serving, listener) }()
+	if err := l.announce(ctx, address, gate); err != nil {
+		stop()
+		l.public.close()
+		_, _ = l.queue.Close(ctx)
+		return errors.Join(err, <-served)
 	}
 	l.relay.start(ctx, stop)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(serving, listener) }()
+	l.underWay.Lock() // requests, the command and the tunnel have their own limits
+	close(gate.open)
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
-	relayErr := l.relay.end()
-	err = errors.Join(relayErr, l.end(verdict))
+	l.public.close()
+	l.underWay.Unlock()
+	err := errors.Join(l.relay.end(), l.end(ctx, verdict))
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
+	}
+	return err
+}
+
+// announce says where deliveries are received, once they are.
+func (l *listening) announce(ctx context.Context, address string, g *gate) error {
+	banner := report.Listening{URL: address, Path: l.opts.path, Journal: l.journalFile(), UI: l.page.address()}
+	if l.public != nil {
+		var err error
+		if banner.Public, err = l.public.open(ctx, g, address); err != nil {
+			return err
+		}
+	}
+	err := l.reporter.Report(banner)
+	if err == nil {
+		err = l.flush()
+	}
+	switch {
+	case err != nil || !l.onTerminal() || len(l.command) > 0:
+	case banner.Public != "":
+		l.note("give OWOX the public URL, as the URL of the webhook")
+	default:
+		l.note("try it: owoxhook send --test %s", sender.ShellQuote(address))
 	}
 	return err
 }
@@ -103,7 +136,7 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	if err != nil {
 		return err
 	}
-	command, err := l.startChild(l.command, out, exports(at)...)
+	command, err := l.startChild(l.command, out, exports(at, l.public.now())...)
 	if err != nil {
 		return err
 	}
@@ -139,10 +172,21 @@ func (l *listening) openJournal(ctx context.Context, options *receiver.Options) 
 		return journalError(err)
 	}
 	if file := l.opts.journalPath(); readByAll(file) {
-		l.note("note: every user of this machine can read %s: chmod 600 it", report.Escape(file))
+		l.note("note: every user of this machine can read %s: chmod 600 it", file)
 	}
 	options.Keep = l.journal.Keep
 	return nil
+}
+
+// openPage opens the page over the journal.
+func (l *listening) openPage(ctx context.Context, listener net.Listener, certificate *tls.Config, answers inspector.Answers) (err error) {
+	if !l.opts.ui {
+		return nil
+	}
+	here := listenURL(listener.Addr(), certificate != nil, l.opts.path)
+	replay := forwardFlags{to: cmp.Or(l.opts.to, here)}.replayCommand(l.opts.journalFlags)
+	l.page, err = l.app.openPage(ctx, l.opts.page, certificate, inspector.Options{Journal: l.journal, Receiver: here, Answers: answers, Replay: replay})
+	return err
 }
 
 func (l *listening) closeJournal() {
@@ -187,8 +231,8 @@ func (l *listening) refused() {
 
 // end prints the summary, unless the output broke before, and returns the
 // verdict.
-func (l *listening) end(verdict error) error {
-	omitted, err := l.queue.Close()
+func (l *listening) end(ctx context.Context, verdict error) error {
+	omitted, err := l.queue.Close(ctx)
 	summary := l.summary(omitted)
 	switch {
 	case err == nil:
@@ -217,11 +261,23 @@ func (l *listening) end(verdict error) error {
 func (l *listening) unmet() error {
 	err := l.watch.Err()
 	var unmet *expect.Unmet
-	if !errors.As(err, &unmet) {
+	switch {
+	case errors.As(err, &unmet):
+		unmet.Within = l.expired
+		return judgedError{unmet}
+	case err == nil && l.onlyRefused():
+		return judgedf("all requests were refused: see the lines above")
+	default:
 		return err
 	}
-	unmet.Within = l.expired
-	return judgedError{unmet}
+}
+
+// onlyRefused reports whether requests came and none of them was a delivery: a
+// command that sends to the wrong place has tested nothing.
+func (l *listening) onlyRefused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.states) == 1 && l.states[delivery.StateRefused] > 0
 }
 
 func (l *listening) summary(omitted int) report.Summary {

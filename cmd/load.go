@@ -84,8 +84,8 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 	var page *os.File
 	if j.opts.report != "" { // before there is anything to lose
 		var err error
-		if page, err = os.Create(j.opts.report); err != nil {
-			return writeError(err)
+		if page, err = createFile(j.opts.report, os.O_TRUNC); err != nil {
+			return err
 		}
 		defer page.Close() //nolint:errcheck // closed below, where it counts
 	}
@@ -111,6 +111,8 @@ func (j *sendJob) load(ctx context.Context, requests []sender.Request) error {
 		return err
 	case ctx.Err() != nil:
 		return errInterrupted
+	case result.Deliveries == 0:
+		return judgedf("no delivery was made within %v: pass a longer --duration", j.opts.duration)
 	case result.Failed > 0:
 		return judgedf("%d of %d not delivered", result.Failed, result.Deliveries)
 	default:

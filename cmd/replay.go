@@ -100,7 +100,13 @@ func runReplay(ctx context.Context, a *app, opts replayOptions, words []string) 
 	}
 	filter.Undelivered, filter.Oldest = opts.unanswered, true
 	if opts.dryRun {
-		return opts.readJournal(ctx, func(j *journal.Journal) error { return a.listChosen(ctx, j, filter, words) })
+		return opts.readJournal(ctx, func(j *journal.Journal) error {
+			count, err := a.listChosen(ctx, j, filter, words)
+			if err == nil && count == 0 {
+				err = a.noneChosen(opts)
+			}
+			return err
+		})
 	}
 	return opts.withJournal(ctx, func(j *journal.Journal) error {
 		choose := func() ([]int64, error) { return j.Sequences(ctx, filter) }
@@ -130,13 +136,13 @@ func named(ctx context.Context, j *journal.Journal, words []string) ([]int64, er
 }
 
 // listChosen lists what would be delivered.
-func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal.Filter, words []string) error {
+func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal.Filter, words []string) (count int, err error) {
 	filter.Brief = true
 	entries := j.List(ctx, filter)
 	if len(words) > 0 {
 		chosen, err := named(ctx, j, words)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		entries = func(yield func(journal.Entry, error) bool) {
 			for _, sequence := range chosen {
@@ -146,11 +152,11 @@ func (a *app) listChosen(ctx context.Context, j *journal.Journal, filter journal
 			}
 		}
 	}
-	count, err := a.listEntries(entries, deliveryList)
+	count, err = a.listEntries(entries, deliveryList)
 	if err == nil {
 		a.note("%s would be delivered", plural(count, "delivery", "deliveries"))
 	}
-	return err
+	return count, err
 }
 
 func (a *app) replay(ctx context.Context, opts replayOptions, j *journal.Journal, chosen []int64) error {
@@ -212,10 +218,26 @@ func (r *replay) run(ctx context.Context, chosen []int64) error {
 		{N: len(chosen) - failed, Name: "succeeded", One: "succeeded", Many: "succeeded"},
 		{N: failed, Name: "failed", One: "failed", Many: "failed"},
 	})
-	if err != nil || failed == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(chosen) == 0:
+		return r.noneChosen(r.opts)
+	case failed > 0:
+		return judgedf("%d of %d not delivered", failed, len(chosen))
+	default:
+		return nil
 	}
-	return judgedf("%d of %d not delivered", failed, len(chosen))
+}
+
+// noneChosen is a failure, such as of a misspelt data mart, unless the flags ask
+// for what is left to do.
+func (a *app) noneChosen(opts replayOptions) error {
+	if opts.unanswered {
+		a.note("replay: nothing is left to deliver")
+		return nil
+	}
+	return judgedf("no delivery in the journal is chosen: see owoxhook deliveries list")
 }
 
 // deliver delivers one entry again, and keeps how it went.
@@ -296,7 +318,7 @@ func editPayload(ctx context.Context, a *app, payload []byte) ([]byte, error) {
 		return nil, writeError(err)
 	}
 	command := exec.CommandContext(ctx, editor[0], append(editor[1:], file.Name())...) //nolint:gosec // running the user's editor is the job
-	command.Stdin, command.Stdout, command.Stderr = a.in, a.out, a.err
+	command.Stdin, command.Stdout, command.Stderr = a.in, unwrapped(a.out), unwrapped(a.err)
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("editor %s: %w: nothing was sent", editor[0], err)
 	}

@@ -26,6 +26,7 @@ func commands() []namedCommand {
 		{"deliveries", newDeliveriesCommand, false},
 		{"replay", newReplayCommand, false},
 		{"relay", newRelayCommand, false},
+		{"inspect", newInspectCommand, false},
 		{"events", newEventsCommand, false},
 		{"rules", newRulesCommand, false},
 		{"schema", newSchemaCommand, false},
@@ -61,12 +62,17 @@ arrive, and turns both into checks that a script can rely on.`,
 
   # validate payloads in files
   owoxhook validate testdata/`,
-		Args:              unknownCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Version:           version(),
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.configure(cmd)
+		},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(a.in)

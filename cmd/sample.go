@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
@@ -87,9 +88,9 @@ func runSample(a *app, opts sampleOptions) error {
 	}
 	switch opts.format {
 	case "json":
-		return a.print(string(payload) + "\n")
+		return a.printRaw(string(payload) + "\n")
 	case "pretty":
-		return a.print(owox.Indent(payload))
+		return a.printRaw(owox.Indent(payload))
 	}
 	endpoint, err := a.resolveEndpoint([]string{cmp.Or(opts.url, localURL)})
 	if err != nil {
@@ -97,13 +98,13 @@ func runSample(a *app, opts sampleOptions) error {
 	}
 	request := sender.NewRequest(endpoint.url, payload)
 	if opts.format == "curl" {
-		return a.print(request.Curl())
+		return a.printRaw(request.Curl())
 	}
 	wire, err := request.Wire()
 	if err != nil {
 		return err
 	}
-	return a.print(string(wire))
+	return a.printRaw(string(wire))
 }
 
 // refuseWithAll refuses arguments and flags that choose a single payload.
@@ -125,6 +126,9 @@ func (a *app) writeFixtures(dir string) error {
 	for _, fixture := range owox.Fixtures() {
 		file := filepath.Join(dir, fixture.Name+".json")
 		files[file] = fixture.Payload
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s exists and is not a regular file: remove it, or choose another directory", file)
+		}
 		if there, err := os.ReadFile(file); err == nil && !bytes.Equal(there, fixture.Payload) {
 			return fmt.Errorf("%s exists with different content: remove it, or choose another directory", file)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +142,7 @@ func (a *app) writeFixtures(dir string) error {
 		if err := os.WriteFile(file, files[file], 0o644); err != nil { //nolint:gosec // nor is their content
 			return fmt.Errorf("cannot write fixtures: %w", err)
 		}
-		if err := a.print(file + "\n"); err != nil {
+		if err := a.print(report.Escape(file) + "\n"); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func kept(yield func(journal.Entry, error) bool) {
 func refused(yield func(journal.Entry, error) bool) {
 	yield(journal.Entry{Delivery: delivery.Delivery{
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Answered: 404, Reason: delivery.WrongPath, Remote: "2001:db8::8a2e:370:7334",
-		Method: "GET", Path: "/some/path?" + strings.Repeat("query", 30),
+		Method: "GET", Path: "/some/path/" + strings.Repeat("query", 30),
 	}}, nil)
 }
 

@@ -108,7 +108,7 @@ func (o sendOptions) check(cmd *cobra.Command, args []string) error {
 	flags := cmd.Flags()
 	switch {
 	case o.local && len(args) > 0:
-		return usagef("--local starts its own endpoint: leave out %s or --local", args[0])
+		return usagef("--local starts its own endpoint: leave out %s or --local", sender.Redact(args[0]))
 	case o.local && o.dryRun:
 		return usagef("--dry-run sends nothing, so --local has nothing to receive: choose one")
 	case o.file != "" && (flags.Changed("event") || o.test):
@@ -273,7 +273,7 @@ func (j *sendJob) print(requests []sender.Request) error {
 		if err != nil {
 			return usageError{err}
 		}
-		if err := j.app.print(string(wire)); err != nil {
+		if err := j.printRaw(string(wire)); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ func (j *sendJob) send(ctx context.Context, requests []sender.Request, each func
 				reportErr = each(j.worded(attempt))
 			}
 			if attempt.Note != "" {
-				j.note("note: %s", report.Escape(attempt.Note))
+				j.note("note: %s", attempt.Note)
 			}
 		})
 		switch {

@@ -165,7 +165,7 @@ func (j *judge) path(ctx context.Context, name string) error {
 	err = payloads.Walk(os.DirFS(name), func(file string, mode fs.FileMode) error {
 		path := filepath.Join(name, filepath.FromSlash(file))
 		if !mode.IsRegular() && mode.Type() != fs.ModeSymlink {
-			j.note("validate: skipping %s: not a regular file", report.Escape(path))
+			j.note("validate: skipping %s: not a regular file", path)
 			return nil
 		}
 		found = true
@@ -221,7 +221,13 @@ func (j *judge) say(name string, v payloads.Verdict) error {
 			return err
 		}
 	}
-	return j.flush()
+	if err := j.flush(); err != nil {
+		return err
+	}
+	if j.invalid > 0 && j.stdout.isUnread() && j.outputFile == "" && j.output != report.GitHub {
+		return errInvalid // nobody reads the rest
+	}
+	return nil
 }
 
 func (j *judge) end() error {

@@ -297,6 +297,9 @@ func (j *Journal) migrate(ctx context.Context) error {
 		}
 		time.Sleep(20 * time.Millisecond << attempt)
 	}
+	if isAny(j.explain(err), ErrBusy) {
+		return err // another look would wait as long again
+	}
 	if version, versionErr := provider.GetDBVersion(ctx); versionErr == nil && version > newestVersion(folder) {
 		return ErrNewer
 	}

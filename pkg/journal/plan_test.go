@@ -56,7 +56,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"title": {DataMart: sample(0).Title}, "since": {Since: start}, "id": {ID: "a"}, "sequence": {Sequence: 1}, "undelivered": {Undelivered: true},
 		"event and since": {Event: owox.RunFailed, Since: start}, "invalid and test": {Invalid: true, Test: true},
 		"data mart and event": {DataMart: "dm", Event: owox.RunFailed}, "since and undelivered": {Since: start, Undelivered: true},
-		"data mart and since": {DataMart: "dm", Since: start},
+		"data mart and since": {DataMart: "dm", Since: start}, "before": {Before: 3}, "after": {After: 1}, "data mart and before": {DataMart: "dm", Before: 3},
 	}
 	file := tempFile(t)
 	if err := createFile(file); err != nil {

@@ -23,9 +23,9 @@ type Filter struct {
 	Since       time.Time      // received then or later
 	ID          string         // the webhook id; "": any
 	Sequence    int64          // this one; 0: any
-	After       int64          // those with a higher sequence; 0: any
-	UpTo        int64          // those with this sequence or a lower one; 0: any
 	Undelivered bool           // no attempt at it was a success
+	Before      int64          // a sequence that is not reached; 0: any
+	After       int64          // the same from below
 
 	Limit  int  // at most; 0: no limit
 	Oldest bool // oldest first, instead of newest
@@ -64,11 +64,11 @@ func (j *Journal) where(ctx context.Context, f Filter) (conditions string, args 
 	if f.Sequence != 0 {
 		add("sequence = ?", f.Sequence)
 	}
+	if f.Before != 0 {
+		add("sequence < ?", f.Before)
+	}
 	if f.After != 0 {
 		add("sequence > ?", f.After)
-	}
-	if f.UpTo != 0 {
-		add("sequence <= ?", f.UpTo)
 	}
 	if f.Undelivered {
 		add("delivered = FALSE")

@@ -19,7 +19,7 @@ type sqliteFile struct{ file string }
 
 // busyTimeout is how long, in milliseconds, other programs that write are
 // waited for: OWOX gives up after 10 seconds, and does not try again then.
-const busyTimeout = "busy_timeout(4500)"
+const busyTimeout = "busy_timeout(4000)"
 
 // createFile makes the file of a journal, and its folder, where there is none:
 // deliveries are private. A symbolic link may lead there. A file

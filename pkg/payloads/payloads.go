@@ -78,7 +78,8 @@ func Judge(ctx context.Context, r io.Reader, validator *validate.Validator, each
 			v.add(p.Findings(validator))
 			return each(v)
 		},
-		lines: func(ctx context.Context, lines *lineReader) error { return judgeLines(ctx, validator, lines, each) },
+		startTells: true,
+		lines:      func(ctx context.Context, lines *lineReader) error { return judgeLines(ctx, validator, lines, each) },
 	}.read(ctx, r)
 }
 

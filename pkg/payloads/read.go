@@ -28,6 +28,8 @@ type reader struct {
 	// lines takes over after the first line of an input that holds a value a
 	// line. nil: each is called for the others too.
 	lines func(context.Context, *lineReader) error
+	// startTells has each called for the start of binary data, not for all of it.
+	startTells bool
 }
 
 func (d reader) read(ctx context.Context, r io.Reader) error {
@@ -48,7 +50,10 @@ func (d reader) read(ctx context.Context, r io.Reader) error {
 		in = bufio.NewReaderSize(io.TeeReader(in, d.Copy), bufferSize)
 	}
 	lines := &lineReader{r: in, limit: d.Limit + 1, stop: stop}
-	if binaryKind(start(in)) != "" {
+	if text := start(in); binaryKind(text) != "" {
+		if d.startTells {
+			return d.each(Payload{Text: text})
+		}
 		return d.readRest(lines, Payload{})
 	}
 	first, err := lines.next()
@@ -122,16 +127,25 @@ func (d reader) readDocument(ctx context.Context, lines *lineReader, first Paylo
 		return d.readLines(ctx, lines, second)
 	}
 	first.Text = append(first.Text, second.Text...)
+	if lines.cut { // it is too large already
+		return d.each(first)
+	}
 	return d.readRest(lines, first)
 }
 
 // readRest hands on an input with all that is left.
 func (d reader) readRest(lines *lineReader, in Payload) error {
-	rest, err := io.ReadAll(io.LimitReader(lines.r, int64(max(0, lines.limit+maxHead-len(in.Text)))))
-	in.Text = append(in.Text, rest...)
-	if err != nil {
+	left := max(0, lines.limit+maxHead-len(in.Text))
+	text := bytes.NewBuffer(in.Text)
+	_, err := io.CopyN(text, lines.r, int64(min(left, bufferSize)))
+	if err == nil { // it is long: room that grows with it would take several times its size
+		text.Grow(left + bytes.MinRead)
+		_, err = text.ReadFrom(io.LimitReader(lines.r, int64(max(0, left-bufferSize))))
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	in.Text = text.Bytes()
 	return d.each(in)
 }
 
@@ -232,6 +246,9 @@ func (l *lineReader) next() (Payload, error) {
 
 // keep adds a piece to a line that is longer than r's buffer.
 func (l *lineReader) keep(text []byte) {
+	if l.long == nil {
+		l.long = make([]byte, 0, l.limit) // grown, it would take several times that
+	}
 	kept := min(len(text), l.limit-len(l.long))
 	l.long = append(l.long, text[:kept]...)
 	l.cut = len(trimLine(text[kept:])) > 0

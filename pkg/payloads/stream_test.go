@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -113,14 +114,14 @@ func (s *smallReader) Read(p []byte) (int, error) {
 // endless reads the same lines for ever, and counts them.
 type endless struct {
 	lines []byte
-	read  int
+	read  atomic.Int64 // Judge may leave a read behind
 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	for n := 0; n < len(p); {
-		n += copy(p[n:], e.lines[(e.read+n)%len(e.lines):])
+	for n, read := 0, int(e.read.Load()); n < len(p); {
+		n += copy(p[n:], e.lines[(read+n)%len(e.lines):])
 	}
-	e.read += len(p)
+	e.read.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -140,8 +141,8 @@ func TestStreamReadsNoFurtherThanItMust(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Errorf("got %v, want %v", err, enough)
 	}
-	if most := 32 * blockSize; source.read > most {
-		t.Errorf("read %d bytes ahead, want at most %d", source.read, most)
+	if read, most := source.read.Load(), int64(32*blockSize); read > most {
+		t.Errorf("read %d bytes ahead, want at most %d", read, most)
 	}
 }
 

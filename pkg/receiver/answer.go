@@ -77,7 +77,10 @@ var jsonOptions = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 // problem is the body of an answer that is not 2xx. Findings are in it when
 // one of them is an error.
 func problem(d *delivery.Delivery) []byte {
-	findings := d.Findings
+	findings, reason := d.Findings, d.Reason
+	if reason == delivery.WrongAddress && d.Answered == http.StatusNotFound {
+		reason = delivery.WrongPath // so a stranger is told
+	}
 	if d.State != delivery.StateInvalid {
 		findings = nil
 	}
@@ -90,7 +93,7 @@ func problem(d *delivery.Delivery) []byte {
 	}{
 		Title:    http.StatusText(d.Answered),
 		Status:   d.Answered,
-		Detail:   refusals[d.Reason].detail,
+		Detail:   refusals[reason].detail,
 		Findings: findings[:min(len(findings), maxProblems)],
 		Omitted:  max(0, len(findings)-maxProblems),
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	AcceptAll      bool                // answer 200 whatever the findings
 	Allowed        []netip.Prefix      // addresses that may deliver; nil: all
 	TrustedProxies []netip.Prefix      // whose X-Forwarded-For is believed
+	TunnelHeader   string              // by which a tunnel of this machine names the sender; "": none
+	Hidden         bool                // answer 404, not 403, to addresses that are not allowed
 	Respond        []int               // statuses to answer deliveries with, in turn
 	Delay          time.Duration       // before every answer to a delivery
 	AnswerFirst    bool                // answer as soon as it is kept, and forward then
@@ -64,6 +66,7 @@ type Answer struct {
 // Receiver is the handler. It may serve several requests at once.
 type Receiver struct {
 	options Options
+	plan    atomic.Pointer[Plan]
 	turn    atomic.Uint64
 }
 
@@ -81,7 +84,9 @@ func New(options Options) *Receiver {
 	if options.Received == nil {
 		options.Received = func(delivery.Delivery) {}
 	}
-	return &Receiver{options: options}
+	rc := &Receiver{options: options}
+	rc.plan.Store(&Plan{Respond: options.Respond, Delay: options.Delay})
+	return rc
 }
 
 // ServeHTTP validates the request, keeps it, answers it, and passes it on.
@@ -103,6 +108,9 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var own Answer
 	if d.State == delivery.StateRefused {
 		d.Answered = refusals[d.Reason].status
+		if rc.options.Hidden && d.Reason == delivery.WrongAddress {
+			d.Answered = http.StatusNotFound
+		}
 		_ = rc.options.Keep(&d, func() {}) // it is refused all the same
 	} else {
 		own = rc.accept(r, &d)
@@ -170,7 +178,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // answer, with an application's own answer if there is one.
 func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 	d.Identity, d.Findings = rc.options.Validator.Identify(d.Method, r.Header, d.Body)
-	rehearsed := rc.nextStatus()
+	plan := rc.Plan()
+	rehearsed := rc.nextStatus(plan)
 	rc.decide(d, rehearsed)
 	err := rc.options.Keep(d, func() {
 		if d.Duplicate {
@@ -192,19 +201,10 @@ func (rc *Receiver) accept(r *http.Request, d *delivery.Delivery) (own Answer) {
 			own, d.Answered = forwarded, forwarded.Status
 		}
 	}
-	if !rc.wait(r.Context()) {
+	if !wait(r.Context(), plan.Delay) {
 		d.State = delivery.StateGone
 	}
 	return own
-}
-
-// nextStatus returns the next status of a rehearsal, or 0.
-func (rc *Receiver) nextStatus() int {
-	turns := rc.options.Respond
-	if len(turns) == 0 {
-		return 0
-	}
-	return turns[(rc.turn.Add(1)-1)%uint64(len(turns))]
 }
 
 // decide gives a delivery its state and answer by its findings.
@@ -218,20 +218,5 @@ func (rc *Receiver) decide(d *delivery.Delivery, rehearsed int) {
 	}
 	if rehearsed != 0 {
 		d.Answered = rehearsed
-	}
-}
-
-// wait delays the answer; it reports whether the sender waited for it.
-func (rc *Receiver) wait(ctx context.Context) bool {
-	if rc.options.Delay == 0 {
-		return true
-	}
-	timer := time.NewTimer(rc.options.Delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

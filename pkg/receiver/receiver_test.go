@@ -222,6 +222,58 @@ func TestRemoteAddressBehindProxies(t *testing.T) {
 	}
 }
 
+// Only the tunnel writes the last address of its header, and only on connections
+// from this machine.
+func TestRemoteAddressBehindATunnel(t *testing.T) {
+	const cloudflare, forwarded = "Cf-Connecting-Ip", "X-Forwarded-For"
+	tests := []struct{ name, tunnel, peer, header, value, want string }{
+		{"the tunnel", cloudflare, "127.0.0.1:1", cloudflare, "34.38.103.182", "34.38.103.182"},
+		{"the tunnel by IPv6", cloudflare, "[::1]:1", cloudflare, "2001:db8::1", "2001:db8::1"},
+		{"a client adds to the header", forwarded, "127.0.0.1:1", forwarded, "34.38.103.182, 203.0.113.5", "203.0.113.5"},
+		{"a client adds a proxy that is trusted", forwarded, "127.0.0.1:1", forwarded, "34.38.103.182, 10.1.1.1", "10.1.1.1"},
+		{"another header than the tunnel's", cloudflare, "127.0.0.1:1", forwarded, "34.38.103.182", "127.0.0.1"},
+		{"another machine", cloudflare, "203.0.113.5:1", cloudflare, "34.38.103.182", "203.0.113.5"},
+		{"no tunnel", "", "127.0.0.1:1", cloudflare, "34.38.103.182", "127.0.0.1"},
+		{"rubbish", cloudflare, "127.0.0.1:1", cloudflare, "unknown", "127.0.0.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got delivery.Delivery
+			rc := receiver.New(receiver.Options{
+				Validator: validator(t, validate.Config{}), TunnelHeader: tt.tunnel,
+				Allowed: []netip.Prefix{netip.MustParsePrefix("34.38.103.182/32")}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+				Received: func(d delivery.Delivery) { got = d },
+			})
+			rc.ServeHTTP(httptest.NewRecorder(), request(payload, from(tt.peer), set(tt.header, tt.value)))
+			if got.Remote != tt.want || (got.State == delivery.StateRefused) == (tt.want == "34.38.103.182") {
+				t.Errorf("remote %s, state %s, want %s", got.Remote, got.State, tt.want)
+			}
+		})
+	}
+}
+
+func TestARehearsed404SaysNothingOfAPath(t *testing.T) {
+	rc, recorder := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Respond: []int{404}}), httptest.NewRecorder()
+	rc.ServeHTTP(recorder, request(payload))
+	if got, want := recorder.Body.String(), `{"title":"Not Found","status":404}`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAHiddenReceiverAnswersStrangersAsAnotherPathWould(t *testing.T) {
+	answer := func(peer, path string) string {
+		rc := receiver.New(receiver.Options{Validator: validator(t, validate.Config{}), Hidden: true, Path: "/hook", Allowed: []netip.Prefix{netip.MustParsePrefix("34.38.103.182/32")}})
+		r, recorder := request(payload, from(peer)), httptest.NewRecorder()
+		r.URL.Path = path
+		rc.ServeHTTP(recorder, r)
+		return recorder.Result().Status + " " + recorder.Body.String()
+	}
+	want := answer("34.38.103.182:1", "/other")
+	if got := answer("203.0.113.5:1", "/hook"); got != want || !strings.HasPrefix(want, "404 ") {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestSenderThatHangsUpIsNoticed(t *testing.T) {
 	var got delivery.Delivery
 	rc := receiver.New(receiver.Options{

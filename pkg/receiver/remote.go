@@ -7,9 +7,16 @@ import (
 	"strings"
 )
 
-// remote returns the address of the sender. Proxies that are trusted are
-// passed over from the last to the first.
+// remote returns the address of the sender. A tunnel connects from this machine,
+// and the last address in its header is the one that it wrote. Proxies that are
+// trusted are passed over from the last to the first.
 func (rc *Receiver) remote(peer netip.Addr, header http.Header) netip.Addr {
+	if name := rc.options.TunnelHeader; name != "" && peer.IsLoopback() {
+		all := strings.Join(header.Values(name), ",")
+		if last := address(all[strings.LastIndex(all, ",")+1:]); last.IsValid() {
+			return last
+		}
+	}
 	if len(rc.options.TrustedProxies) == 0 {
 		return peer
 	}

@@ -172,7 +172,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 	if err != nil {
 		return err
 	}
-	for e, err := range r.journal.List(ctx, journal.Filter{After: w.first - 1, UpTo: w.last, Oldest: true}) {
+	for e, err := range r.journal.List(ctx, journal.Filter{After: w.first - 1, Before: w.last + 1, Oldest: true}) {
 		if err != nil {
 			return err
 		}

@@ -2,15 +2,19 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Escape makes text from outside safe for a terminal. Control characters,
-// line breaks, invalid bytes and characters that change the direction of text
-// become escapes such as \x1b or \u202e.
+// Escape makes text from outside safe for a terminal, and for the log of a CI
+// system. Control characters, line breaks, invalid bytes and characters that
+// change the direction of text become escapes such as \x1b or \u202e, and so does
+// a character of what would be a command: ::error::, at the beginning of a line,
+// or ##[error] anywhere. Escaping twice is escaping once.
 func Escape(text string) string {
+	text = escapeCommands(text)
 	if !needsEscape(text) {
 		return text
 	}
@@ -34,6 +38,32 @@ func Escape(text string) string {
 		i += size
 	}
 	return out.String()
+}
+
+// EscapeLines is [Escape] for text of several lines.
+func EscapeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Escape(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+var (
+	anywhere = regexp.MustCompile(`##([A-Za-z]*\[)`)      // GitHub, Azure Pipelines, TeamCity
+	atStart  = regexp.MustCompile(`^([\s\pZ]*):(:[\w-])`) // GitHub
+	address  = regexp.MustCompile(`^::[0-9A-Fa-f:.]*$`)   // of version 6
+)
+
+// escapeCommands escapes what CI systems take for commands in what they log.
+func escapeCommands(text string) string {
+	if strings.Contains(text, "##") {
+		text = anywhere.ReplaceAllString(text, `\x23#$1`)
+	}
+	if strings.Contains(text, "::") && !address.MatchString(text) {
+		text = atStart.ReplaceAllString(text, `$1\x3a$2`)
+	}
+	return text
 }
 
 func needsEscape(text string) bool {

@@ -3,16 +3,21 @@ package report_test
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/joshdk/go-junit"
 
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
@@ -134,6 +139,47 @@ func TestGitHubCommandsAreEscaped(t *testing.T) {
 	}
 	if !strings.Contains(summary.String(), `| ❌ | a-case | 2xx | 5xx: \\x1b\|boom<br>mend it |`) {
 		t.Errorf("summary:\n%s", &summary)
+	}
+}
+
+// ciCommand matches lines that GitHub, Azure Pipelines or TeamCity obey.
+var ciCommand = regexp.MustCompile(`(?m)^[\s\pZ]*::[a-z-]+[^:]*::|##[a-z]*\[`)
+
+func TestNothingFromOutsideIsACommand(t *testing.T) {
+	const evil = "::error file=x::\n ::add-mask::\x1b[31m##[group]\u202e##vso[x]\x9b"
+	failed := delivery.Attempt{
+		ID: evil, Event: evil, URL: evil, Number: 1, Status: 500, Body: []byte(evil),
+		Failure: &delivery.Failure{Error: evil, Hint: evil},
+	}
+	finding := validate.Finding{Rule: "r", Severity: validate.Error, Message: evil, Line: 1, Column: 1}
+	received := delivery.Delivery{
+		Identity: owox.Identity{ID: evil, Event: evil, Title: evil}, Method: evil, Path: evil, Remote: evil, Forwarded: &failed, Body: []byte(evil),
+		Headers: []owox.Header{{Name: evil, Value: evil}}, Findings: []validate.Finding{finding}, State: delivery.StateNotKept, Detail: evil,
+	}
+	results := []report.Result{
+		report.Delivery{Delivery: received},
+		report.Attempt{Attempt: failed},
+		report.Finding{File: evil, Finding: finding, Text: []byte(evil)},
+		report.File{Name: evil},
+		report.Case{Result: conformance.Result{Tried: true, Seen: evil, Advice: evil}},
+		report.Load{URL: evil, LoadResult: sender.LoadResult{Latency: hdrhistogram.New(1, 2, 1), Failed: 1, Failures: []sender.LoadFailure{{Count: 1, Failure: *failed.Failure}}}},
+	}
+	for _, format := range report.Formats() {
+		for _, result := range results {
+			var summary bytes.Buffer
+			out, errOut := printed(t, format, report.Options{Verbose: true, StepSummary: &summary}, func(r report.Reporter) error {
+				return errors.Join(r.Report(result), r.Close())
+			})
+			for line := range strings.Lines(out + errOut + summary.String()) {
+				_, rest, _ := strings.Cut(line, "::") // the format's own command comes first
+				if format == report.GitHub && strings.HasPrefix(line, "::") {
+					_, line, _ = strings.Cut(rest, "::")
+				}
+				if ciCommand.MatchString(line) || strings.ContainsAny(line, "\x1b\u202e") || !utf8.ValidString(line) {
+					t.Errorf("%s: %T is printed as %q", format, result, line)
+				}
+			}
+		}
 	}
 }
 

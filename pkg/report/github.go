@@ -41,12 +41,12 @@ var (
 // left out.
 type place struct{ file, line, column, title string }
 
-// annotate prints a workflow command.
+// annotate prints a workflow command. Its text may come from outside.
 func (g *githubReporter) annotate(level, message string, at place) error {
 	var pairs []string
 	add := func(name, value string) {
 		if value != "" {
-			pairs = append(pairs, name+"="+githubProperty.Replace(value))
+			pairs = append(pairs, name+"="+githubProperty.Replace(Escape(value)))
 		}
 	}
 	add("file", at.file)
@@ -56,7 +56,7 @@ func (g *githubReporter) annotate(level, message string, at place) error {
 	if len(pairs) > 0 {
 		level += " " + strings.Join(pairs, ",")
 	}
-	return write(g.out, "::"+level+"::"+githubData.Replace(message)+"\n")
+	return write(g.out, "::"+level+"::"+githubData.Replace(Escape(message))+"\n")
 }
 
 // row adds a line to the table of the summary.
@@ -76,17 +76,13 @@ func (g *githubReporter) row(good bool, cells ...string) {
 var markdownEscaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "\n", "<br>")
 
 func markdown(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = html.EscapeString(Escape(line))
-	}
-	return markdownEscaper.Replace(strings.Join(lines, "\n"))
+	return markdownEscaper.Replace(html.EscapeString(EscapeLines(text)))
 }
 
 func (g *githubReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(g.errOut, "listening on "+r.URL+"\n")
+		return write(g.errOut, r.String())
 	case Delivery:
 		return g.delivery(r.Delivery)
 	case Attempt:
@@ -113,7 +109,7 @@ func (g *githubReporter) finding(file string, f validate.Finding) error {
 	if file != "" && f.Line > 0 {
 		at.line, at.column = strconv.Itoa(f.Line), strconv.Itoa(f.Column)
 	}
-	return g.annotate(githubLevels[f.Severity], Escape(f.Message), at)
+	return g.annotate(githubLevels[f.Severity], f.Message, at)
 }
 
 func (g *githubReporter) delivery(d delivery.Delivery) error {
@@ -129,7 +125,7 @@ func (g *githubReporter) delivery(d delivery.Delivery) error {
 		}
 	}
 	if words != "" {
-		return g.annotate("error", Escape(words), place{title: fmt.Sprintf("answered %d", d.Answered)})
+		return g.annotate("error", words, place{title: fmt.Sprintf("answered %d", d.Answered)})
 	}
 	return nil
 }
@@ -141,7 +137,7 @@ func (g *githubReporter) attempt(a delivery.Attempt) error {
 		return nil
 	}
 	g.row(false, what, orDash(a.ID), a.Failure.Error)
-	return g.annotate("error", fmt.Sprintf("%s: %s: %s", Escape(what), Escape(a.Failure.Error), Escape(a.Failure.Hint)), place{title: "not delivered"})
+	return g.annotate("error", fmt.Sprintf("%s: %s: %s", what, a.Failure.Error, a.Failure.Hint), place{title: "not delivered"})
 }
 
 func (g *githubReporter) conformance(r conformance.Result) error {
@@ -158,7 +154,7 @@ func (g *githubReporter) conformance(r conformance.Result) error {
 	if r.Level == conformance.Advised && !g.advice {
 		level = "warning"
 	}
-	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, Escape(r.Seen), Escape(r.Advice)), place{title: r.ID})
+	return g.annotate(level, fmt.Sprintf("%s: want %s, seen %s: %s", r.Title, r.Requires, r.Seen, r.Advice), place{title: r.ID})
 }
 
 // Close writes the table.

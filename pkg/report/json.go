@@ -40,8 +40,12 @@ func Line(object any) ([]byte, error) {
 	return append(escapeJSON(text), '\n'), nil
 }
 
-// escapeJSON escapes what JSON allows in strings but terminals obey.
+// escapeJSON escapes what JSON allows in strings but terminals, or CI systems,
+// obey.
 func escapeJSON(text []byte) []byte {
+	if bytes.Contains(text, []byte("##")) {
+		text = anywhere.ReplaceAll(text, []byte(`\u0023#$1`))
+	}
 	if !bytes.ContainsFunc(text, isUnsafe) {
 		return text
 	}
@@ -76,7 +80,7 @@ func (j jsonReporter) Close() error { return nil }
 func objectOf(r Result) any {
 	switch r := r.(type) {
 	case Listening:
-		return listeningJSON{"listening", r.URL, r.Path, r.Journal}
+		return listeningJSON{"listening", r.URL, r.Path, r.Journal, r.UI, r.Public}
 	case Delivery:
 		return newDeliveryJSON(r.Delivery)
 	case Attempt:
@@ -99,6 +103,8 @@ type listeningJSON struct {
 	URL     string `json:"url"`
 	Path    string `json:"path"`
 	Journal string `json:"journal"`
+	UI      string `json:"ui,omitzero"`
+	Public  string `json:"public,omitzero"`
 }
 
 type deliveryJSON struct {

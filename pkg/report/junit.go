@@ -13,6 +13,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
@@ -42,7 +43,7 @@ func newJUnit(o Options) Reporter {
 func (j *junitReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(j.errOut, "listening on "+r.URL+"\n")
+		return write(j.errOut, r.String())
 	case Delivery:
 		j.delivery(r.Delivery)
 	case Attempt:
@@ -63,10 +64,10 @@ func (j *junitReporter) Report(r Result) error {
 func (j *junitReporter) add(kind, name string, took time.Duration, message string, problems []string, output string) {
 	c := junit.Testcase{Classname: "owoxhook." + j.command + "." + kind, Name: Escape(name), Time: seconds(took)}
 	if len(problems) > 0 {
-		c.Failure = &junit.Result{Message: Escape(message), Type: kind, Data: strings.Join(problems, "\n")}
+		c.Failure = &junit.Result{Message: Escape(message), Type: kind, Data: EscapeLines(strings.Join(problems, "\n"))}
 	}
 	if output != "" {
-		c.SystemOut = &junit.Output{Data: output}
+		c.SystemOut = &junit.Output{Data: EscapeLines(output)}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -76,7 +77,7 @@ func (j *junitReporter) add(kind, name string, took time.Duration, message strin
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
 func (j *junitReporter) delivery(d delivery.Delivery) {
-	name := fmt.Sprintf("%s %s %s", d.Method, d.Path, orDash(d.ID))
+	name := fmt.Sprintf("%s %s %s", d.Method, sender.Redact(d.Path), orDash(d.ID))
 	problems, others := split(d.Findings, "body")
 	message := fmt.Sprintf("answered %d", d.Answered)
 	if words := note(d); words != "" {
@@ -115,18 +116,10 @@ func (j *junitReporter) attempt(a delivery.Attempt) {
 	}
 	name := fmt.Sprintf("%s %s %s", owox.Method, a.URL, orDash(a.ID))
 	if f := a.Failure; f != nil {
-		j.add("attempt", name, a.Duration, f.Error, []string{Escape(f.Error), Escape(f.Hint), escapeLines(beginning(a.Body))}, "")
+		j.add("attempt", name, a.Duration, f.Error, []string{Escape(f.Error), Escape(f.Hint), beginning(a.Body)}, "")
 		return
 	}
 	j.add("attempt", name, a.Duration, "", nil, statusText(a.Status))
-}
-
-func escapeLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = Escape(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 func (j *junitReporter) finding(f Finding) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ const (
 	queueBytes  = 32 << 20
 	queuePause  = 2 * time.Millisecond // after which what has come meanwhile is printed together
 	lastWords   = 5 * time.Second      // for what waits at the end
+	inAHurry    = lastWords / 20       // and in a hurry
 )
 
 // ErrStuck is why a [Queue] cannot report what waits in it.
@@ -90,14 +92,18 @@ func (q *Queue) next() *delivery.Delivery {
 	}
 }
 
-// Close gives what waits a last chance, and returns how many deliveries were
-// left out. With [ErrStuck] one is still being reported: nothing else must be.
-func (q *Queue) Close() (omitted int, err error) {
+// Close gives what waits a last chance, which is short from the end of the
+// context on, and returns how many deliveries were left out. With [ErrStuck] one
+// is still being reported: nothing else must be.
+func (q *Queue) Close(ctx context.Context) (omitted int, err error) {
 	close(q.closing)
+	patience, end := context.WithTimeout(context.Background(), lastWords)
+	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(inAHurry, end) })()
 	select {
 	case <-q.done:
 		err = q.err
-	case <-time.After(lastWords):
+	case <-patience.Done():
 		err = ErrStuck
 	}
 	return int(q.omitted.Load()) + len(q.waiting), err

@@ -21,7 +21,7 @@ func TestQueueFlushesWhatItReported(t *testing.T) {
 	q := NewQueue(reportFunc(func(delivery.Delivery) error { reported++; return nil }), func() error { return gone }, func() { close(failed) })
 	q.Put(delivery.Delivery{})
 	<-failed
-	if _, err := q.Close(); reported != 1 || !errors.Is(err, gone) {
+	if _, err := q.Close(t.Context()); reported != 1 || !errors.Is(err, gone) {
 		t.Errorf("%d reported, %v; want 1, %v", reported, err, gone)
 	}
 }
@@ -32,7 +32,7 @@ func TestQueueReportsEverythingInOrder(t *testing.T) {
 	for i := range 1000 {
 		q.Put(delivery.Delivery{Answered: i})
 	}
-	if omitted, err := q.Close(); omitted != 0 || err != nil {
+	if omitted, err := q.Close(t.Context()); omitted != 0 || err != nil {
 		t.Errorf("omitted %d, %v", omitted, err)
 	}
 	for i, got := range reported {
@@ -64,7 +64,7 @@ func TestQueueCountsWhatDoesNotFit(t *testing.T) {
 		q.Put(delivery.Delivery{})
 	}
 	close(release)
-	omitted, err := q.Close()
+	omitted, err := q.Close(t.Context())
 	if want := 1 + queueLength - (queueLength - 8); omitted != want || err != nil {
 		t.Errorf("omitted %d, want %d (%v)", omitted, want, err)
 	}
@@ -80,7 +80,7 @@ func TestQueueEndsWithItsReader(t *testing.T) {
 	q.Put(delivery.Delivery{})
 	<-failed
 	q.Put(delivery.Delivery{})
-	if omitted, err := q.Close(); omitted != 1 || !errors.Is(err, gone) {
+	if omitted, err := q.Close(t.Context()); omitted != 1 || !errors.Is(err, gone) {
 		t.Errorf("omitted %d, %v; want 1, %v", omitted, err, gone)
 	}
 }

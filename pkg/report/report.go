@@ -36,6 +36,8 @@ type Listening struct {
 	URL     string // with the real port
 	Path    string
 	Journal string // the file that keeps deliveries; "": none does
+	UI      string // the URL of the page; "": there is none
+	Public  string // the URL of the tunnel that leads here; "": there is none
 }
 
 // Delivery is a delivery that was received.
@@ -72,6 +74,18 @@ type Count struct {
 	N         int
 	Name      string // member of the JSON object
 	One, Many string // the words behind the number in a sentence
+}
+
+// String returns the lines that say where deliveries go.
+func (l Listening) String() string {
+	text := "listening on " + l.URL + "\n"
+	if l.Public != "" {
+		text += "public at " + l.Public + "\n"
+	}
+	if l.UI != "" {
+		text += "the page is at " + l.UI + "\n"
+	}
+	return text
 }
 
 func (Listening) result() {}

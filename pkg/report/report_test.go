@@ -137,6 +137,12 @@ func TestJSONObjects(t *testing.T) {
 			"listening", func(r report.Reporter) error { return r.Report(report.Listening{URL: "http://x/", Path: "/"}) },
 			`{"type":"listening","url":"http://x/","path":"/","journal":""}`,
 		},
+		{
+			"listening in public", func(r report.Reporter) error {
+				return r.Report(report.Listening{URL: "http://x/", Path: "/", Public: "https://y/"})
+			},
+			`{"type":"listening","url":"http://x/","path":"/","journal":"","public":"https://y/"}`,
+		},
 		{"delivery", func(r report.Reporter) error {
 			return r.Report(report.Delivery{Delivery: received("{ \"b\": 1.0,\n \"a\": \"\\u0041<\u009b\" }", func(d *delivery.Delivery) { d.ReceivedAt = d.ReceivedAt.UTC() })})
 		}, `{"type":"delivery","id":"550e8400-e29b-41d4-a716-446655440000","event":"owox.data-marts.webhook.data_mart.run.failed","isTest":false,` +
@@ -199,12 +205,19 @@ func TestUnknownFormat(t *testing.T) {
 
 func FuzzEscape(f *testing.F) {
 	f.Add("plain \x1b[31m \u009b \u202e \xff\n\t")
+	f.Add(" \u2003::error file=x::y ###[add-mask]")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := report.Escape(text)
 		for _, r := range got {
 			if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 				t.Errorf("Escape(%q) = %q lets %U through", text, got, r)
 			}
+		}
+		if ciCommand.MatchString(got) {
+			t.Errorf("Escape(%q) = %q is a command for a CI system", text, got)
+		}
+		if again := report.Escape(got); again != got {
+			t.Errorf("Escape(%q) = %q, and once more %q", text, got, again)
 		}
 	})
 }

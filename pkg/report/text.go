@@ -16,6 +16,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/conformance"
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
@@ -78,7 +79,7 @@ func write(w io.Writer, text string) error {
 func (t *textReporter) Report(r Result) error {
 	switch r := r.(type) {
 	case Listening:
-		return write(t.err, "listening on "+r.URL+"\n")
+		return write(t.err, r.String())
 	case Delivery:
 		return t.delivery(r.Delivery)
 	case Attempt:
@@ -105,7 +106,7 @@ func (t *textReporter) delivery(d delivery.Delivery) error {
 		words = append(words, event(d.Event), t.id(d.ID))
 	} else {
 		words = append(words, Escape(d.Method), "")
-		words[3] = t.url(d.Path, words...)
+		words[3] = t.url(sender.Redact(d.Path), words...)
 	}
 	if d.IsTest {
 		words = append(words, t.paint.info("test"))
@@ -137,7 +138,7 @@ func (t *textReporter) delivery(d delivery.Delivery) error {
 		t.forwarded(&out, d)
 	}
 	if t.verbose {
-		t.dimmed(&out, fmt.Sprintf("%s %s from %s", d.Method, d.Path, d.Remote))
+		t.dimmed(&out, fmt.Sprintf("%s %s from %s", d.Method, sender.Redact(d.Path), d.Remote))
 		t.headersAndBody(&out, d.Headers, d.Body)
 	}
 	return write(t.out, out.String())

@@ -9,7 +9,7 @@ import (
 // Redact returns a URL as it may be printed and kept: values of its query that
 // are longer than four characters end after two, and a password is xxxxx. A
 // value without a name is shortened like the others. A URL that is malformed
-// loses whatever could be a password.
+// loses whatever could be a password, also in the place of the port.
 func Redact(raw string) string {
 	raw, _, _ = strings.Cut(raw, "#")
 	if _, err := url.Parse(raw); err != nil {
@@ -21,9 +21,12 @@ func Redact(raw string) string {
 		start = slashes + len("//")
 	}
 	authority, _, _ := strings.Cut(head[start:], "/")
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		head = head[:start] + redactUser(authority[:at]) + head[start+at:]
+	path, at := head[start+len(authority):], strings.LastIndexByte(authority, '@')
+	user := ""
+	if at >= 0 {
+		user = redactUser(authority[:at]) + "@"
 	}
+	head = head[:start] + user + redactPort(authority[at+1:]) + path
 	if !hasQuery {
 		return head
 	}
@@ -60,6 +63,16 @@ func redactUser(user string) string {
 		return shorten(name)
 	}
 	return name + ":xxxxx"
+}
+
+// redactPort hides what stands in the place of the port and is none.
+func redactPort(host string) string {
+	address := strings.LastIndexByte(host, ']') + 1
+	name, port, ok := strings.Cut(host[address:], ":")
+	if !ok || len(port) <= len("65535") && strings.Trim(port, "0123456789") == "" {
+		return host
+	}
+	return host[:address] + name + ":…"
 }
 
 func shorten(value string) string {

@@ -49,6 +49,7 @@ var paths = []struct {
 	{"validate", "jq", (*bench).validate},
 	{"listen", "wrk", (*bench).listen},
 	{"postgres", "wrk", (*bench).postgres},
+	{"pages", "wrk", (*bench).pages},
 	{"no-journal", "wrk", (*bench).noJournal},
 	{"memory", "wrk", (*bench).memoryUnderLoad},
 	{"deliveries", "", (*bench).deliveriesAt},

@@ -1,0 +1,150 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/tunnel"
+)
+
+// shut is a gate that waits for a test event.
+func shut(t *testing.T, next http.HandlerFunc) (g *gate, at string) {
+	t.Helper()
+	g = newGate(next, "/hook", t.Context().Done())
+	g.expect(owox.Sample{Event: owox.RunFailed, Test: true, ID: uuid.New(), Now: time.Now()})
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	return g, server.URL + "/hook"
+}
+
+// A public URL is printed only after a test event came through it as it was sent.
+func TestPublicURLsAreTried(t *testing.T) {
+	cloudflared, err := tunnel.Parse("cloudflared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inner http.Handler // the gate, behind what a tunnel does
+	for name, test := range map[string]struct {
+		tunnel http.HandlerFunc
+		want   string // of the error; URL stands for the URL
+	}{
+		"it arrives": {func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Set("Cf-Connecting-Ip", "203.0.113.9")
+			inner.ServeHTTP(w, r)
+		}, ""},
+		"it arrives without the tunnel's header": {
+			func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(w, r) },
+			"a test event came through URL without the header Cf-Connecting-Ip, which cloudflared should set",
+		},
+		"somebody else answers": {
+			func(http.ResponseWriter, *http.Request) {},
+			"no test event came through URL within 300ms: status 200 came from somebody else",
+		},
+		"it is changed on its way": {func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSpace(body[1:])))
+			inner.ServeHTTP(w, r)
+		}, "no test event came through URL within 300ms: status 400 Bad Request"},
+		"it comes to another path": {func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Path = "/"
+			inner.ServeHTTP(w, r)
+		}, "no test event came through URL within 300ms: status 400 Bad Request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := shut(t, nil)
+			inner = g
+			front := httptest.NewServer(test.tunnel)
+			defer front.Close()
+			p := &public{way: cloudflared, path: "/hook", patience: 300 * time.Millisecond, url: front.URL + "/hook"}
+			got, err := p.try(t.Context(), g)
+			switch want := strings.ReplaceAll(test.want, "URL", p.url); {
+			case want == "" && (err != nil || got != p.url):
+				t.Errorf("got %q, %v, want %s", got, err, p.url)
+			case want != "" && (err == nil || err.Error() != want):
+				t.Errorf("got %q, %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
+func TestPublicURLsThatAreNotThereSayWhatToDo(t *testing.T) {
+	for kind, want := range map[delivery.FailureKind]string{
+		delivery.UnknownHost: "it failed: its name may take minutes to be known here: run listen again",
+		delivery.Refused:     "it failed: set GatewayPorts clientspecified in its sshd_config, and open the port",
+		delivery.TLS:         "it failed",
+	} {
+		p := &public{patience: tryFor}
+		err := p.notThrough("http://example.com/hook", delivery.Attempt{Failure: &delivery.Failure{Kind: kind, Error: "it failed"}})
+		if want := "no test event came through http://example.com/hook within 1m0s: " + want; err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Nothing is received before the URL was printed, and nothing is lost either.
+func TestDeliveriesWaitForTheGate(t *testing.T) {
+	received := make(chan struct{}, 1)
+	g, at := shut(t, func(http.ResponseWriter, *http.Request) { received <- struct{}{} })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	early, err := http.NewRequestWithContext(ctx, http.MethodPost, at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := http.DefaultClient.Do(early); err == nil {
+		_ = response.Body.Close() // it has none
+		t.Errorf("answered %s before the gate was open", response.Status)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { close(g.open) })
+	response, err := http.Post(at, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // it has none
+	if len(received) != 1 || response.StatusCode != http.StatusOK {
+		t.Errorf("received %d, answered %s, want one that waited", len(received), response.Status)
+	}
+}
+
+func TestNothingIsAcceptedWhenTheGateStaysShut(t *testing.T) {
+	over := make(chan struct{})
+	close(over)
+	recorder := httptest.NewRecorder()
+	newGate(nil, "/", over).ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", nil))
+	if recorder.Code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d, want 503", recorder.Code)
+	}
+}
+
+func TestThePublicPathIsForTheUserAlone(t *testing.T) {
+	journal := journalFlags{file: filepath.Join(t.TempDir(), "sub", "j.db")}
+	path, err := keptPath(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(filepath.Dir(journal.file), "public-path")
+	if info, err := os.Stat(file); err != nil || readByAll(file) || info.Size() != int64(len(path)+1) || len(path) != 33 {
+		t.Errorf("%s: %v, %v", path, info, err)
+	}
+	if again, err := keptPath(journal); err != nil || again != path {
+		t.Errorf("got %q, %v, want %q again", again, err, path)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := keptPath(journal); readByAll(file) && err == nil {
+		t.Errorf("got %q, which others can read", again)
+	}
+}
