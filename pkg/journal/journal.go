@@ -67,7 +67,7 @@ type Journal struct {
 	writer          *sql.DB // nil: the journal is only read
 	reader          *sql.DB
 	conn            *sql.Conn // writer's only one, for the goroutine that writes
-	insert, attempt *sql.Stmt // of a delivery, of an attempt at one
+	insert, attempt *sql.Stmt // of a delivery, but for the server; of an attempt at one
 	shared          *sql.DB   // what DB returns
 	server          server    // nil: the database is not behind a network
 	rows            []*row    // of the group, for the server
@@ -199,7 +199,10 @@ func (j *Journal) prepare(ctx context.Context) error {
 		return err
 	}
 	j.conn = conn
-	if j.insert, err = conn.PrepareContext(ctx, j.rebind(insertDelivery)); err != nil {
+	if j.server == nil {
+		j.insert, err = conn.PrepareContext(ctx, j.rebind(insertDelivery))
+	}
+	if err != nil {
 		return err
 	}
 	j.attempt, err = conn.PrepareContext(ctx, j.rebind(insertAttempt))

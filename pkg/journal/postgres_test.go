@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -441,5 +442,31 @@ func TestManyProcessesMakeOneJournal(t *testing.T) {
 	running.Wait()
 	if n := len(list(t, openFile(t, where, Options{}), Filter{})); n != 4 {
 		t.Errorf("%d deliveries, want 4", n)
+	}
+}
+
+// The plan of the first delivery is used for all that follow.
+func TestDeliveriesAreLookedForByIndexesFromTheStart(t *testing.T) {
+	j := openFile(t, newDatabase(t), Options{})
+	values, err := newRow(sample(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := j.database.(*postgres)
+	var plan []string
+	err = j.submit(func(ctx context.Context) error {
+		rows, err := j.conn.QueryContext(ctx, "EXPLAIN "+p.insertion(), p.args(values)...)
+		if err != nil {
+			return err
+		}
+		plan, err = collect(read(j, func() (*sql.Rows, error) { return rows, nil }, func(rows *sql.Rows) (line string, err error) {
+			err = rows.Scan(&line)
+			return line, err
+		}))
+		return err
+	})
+	got := strings.Join(plan, "\n")
+	if err != nil || strings.Count(got, "deliveries_webhook_id") != 1 || strings.Count(got, "deliveries_run") != 1 || strings.Count(got, " Scan ") != 2 {
+		t.Errorf("%v, want a look into deliveries_webhook_id and one into deliveries_run, got\n%s", err, got)
 	}
 }

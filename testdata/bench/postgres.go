@@ -8,12 +8,17 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
+
+// pgConnections are those of the client, and of a server that does not share
+// commits to the database.
+const pgConnections = 64
 
 // postgres measures listen with a journal in PostgreSQL. Both sides have
 // tables of their own in one server.
@@ -45,15 +50,14 @@ func (b *bench) postgres() error {
 		return err
 	}
 	defer each.stop()
-	const connections = 64
 	for range b.rounds {
 		for _, s := range []*server{listen, each} {
-			if err := b.wrk(s, connections, b.load); err != nil {
+			if err := b.wrk(s, pgConnections, b.load); err != nil {
 				return err
 			}
 		}
 	}
-	compare(fmt.Sprintf("listen on PostgreSQL, %d", connections), "/s", listen.rates(), each.rates(), atLeast(3, ""))
+	compare(fmt.Sprintf("listen on PostgreSQL, %d", pgConnections), "/s", listen.rates(), each.rates(), atLeast(3, ""))
 	compare("  its p99", "ms", listen.p99(), each.p99(), limit{})
 	memoryOfListen(listen)
 	return nil
@@ -70,12 +74,21 @@ func naivePostgres(url string) (http.Handler, error) {
 	if err := j.Close(); err != nil { // the tables are there now
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, url+"&pool_max_conns=64")
+	pool, err := pgxpool.New(ctx, url+fmt.Sprint("&enable_seqscan=off&pool_max_conns=", pgConnections))
 	if err != nil {
 		return nil, err
 	}
+	warm := make([]*pgxpool.Conn, pgConnections) // or the load waits for them to be opened
+	for i := range warm {
+		if warm[i], err = pool.Acquire(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, conn := range warm {
+		conn.Release()
+	}
 	n := 0
-	numbered := regexp.MustCompile(`\?`).ReplaceAllStringFunc(insertion, func(string) string {
+	numbered := regexp.MustCompile(`\?`).ReplaceAllStringFunc(strings.Replace(insertion, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1), func(string) string {
 		n++
 		return fmt.Sprint("$", n)
 	})

@@ -17,6 +17,7 @@ import (
 	_ "github.com/fatih/color"
 	_ "github.com/go-json-experiment/json"
 	_ "github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/jstemmer/go-junit-report/v2/junit"
 	_ "github.com/pressly/goose/v3"
 	_ "github.com/schollz/progressbar/v3"
