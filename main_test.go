@@ -98,10 +98,11 @@ func TestScripts(t *testing.T) {
 			"ended":       endedCommand,
 			"end":         endCommand,
 			"status":      statusCommand,
+			"until":       untilCommand,
 			"rawsend":     rawSendCommand,
 			"certificate": certificateCommand,
-			"tunnels":     tunnelsCommand,
 			"postgres":    postgresCommand,
+			"tunnels":     tunnelsCommand,
 		},
 		Condition: func(word string) (bool, error) {
 			if word != "postgres" {
@@ -202,6 +203,24 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// untilCommand: until REGEXP PROGRAM ARG... runs a program again and again until
+// its standard output matches.
+func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP PROGRAM ARG...")
+	}
+	wanted := regexp.MustCompile("(?m)" + args[0])
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && wanted.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v: %v, standard output:\n%s", args[1:], err, ts.ReadFile("stdout"))
+		}
 	}
 }
 

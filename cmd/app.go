@@ -246,9 +246,27 @@ func (a *app) note(format string, args ...any) {
 // buffer lets out collect results until flush, unless people watch them come.
 func (a *app) buffer() {
 	if !isTerminal(a.out) {
-		out := bufio.NewWriterSize(a.out, 64<<10)
+		out := &buffered{w: bufio.NewWriterSize(a.out, 64<<10)}
 		a.out, a.flush = out, out.Flush
 	}
+}
+
+// buffered is a buffer that several goroutines write to and flush.
+type buffered struct {
+	mu sync.Mutex
+	w  *bufio.Writer
+}
+
+func (b *buffered) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.w.Write(p)
+}
+
+func (b *buffered) Flush() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.w.Flush()
 }
 
 // printTable writes a table, made to fit a terminal.

@@ -42,6 +42,7 @@ type listenOptions struct {
 	delay      time.Duration
 	verbose    bool
 	maxConns   int
+	relaying   *relaying // of what is received; nil: nothing is relayed
 	ui         bool
 	page       pageFlags
 }
@@ -108,6 +109,17 @@ deliveries and owoxhook replay.`,
 			return runListen(cmd.Context(), a, opts, command)
 		},
 	}
+	bindReceiving(cmd, &opts)
+	opts.expectFlags.bind(cmd)
+	opts.forwardFlags.bind(cmd)
+	opts.public.bind(cmd)
+	cmd.Flags().BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
+	a.bindReport(cmd)
+	return cmd
+}
+
+// bindReceiving adds the flags of all commands that receive.
+func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
 	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive on; others are answered with 404")
@@ -121,18 +133,12 @@ deliveries and owoxhook replay.`,
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
 	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time and answer 503 on more, which OWOX retries")
 	opts.judgeFlags.bind(cmd)
-	opts.expectFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
-	opts.forwardFlags.bind(cmd)
-	opts.public.bind(cmd)
-	flags.BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
 	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
 	opts.page.bind(cmd)
-	a.bindReport(cmd)
 	complete(cmd, "allow-ip", "owox")
-	return cmd
 }
 
 // splitAtDash returns the arguments before and after --.
@@ -192,12 +198,15 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err != nil {
 			return err
 		}
-		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, public: public, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command}
+		l := &listening{app: a, states: map[delivery.State]int{}, opts: opts, reporter: reporter, public: public, judging: expected.Any() || len(command) > 0, watch: expect.New(expected), command: command, relay: opts.relaying}
 		a.stdout.needsReader(!l.judging)
 		if err := l.openJournal(ctx, &options); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		defer l.closeJournal()
+		if err := l.relay.open(ctx, l); err != nil {
+			return errors.Join(err, listener.Close())
+		}
 		options.Received, options.Now = l.received, a.now
 		if forward != nil {
 			forward.journal, forward.answered, options.Forward = l.journal, len(opts.respond) > 0 || opts.later, forward.forward

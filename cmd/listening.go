@@ -34,6 +34,7 @@ type listening struct {
 	expired time.Duration // after which time was up; 0: it was not
 	queue   *report.Queue
 	journal *journal.Journal // nil: nothing is kept
+	relay   *relaying        // nil: nothing is relayed
 	page    *servedPage      // nil: there is none
 	public  *public          // nil: it has no public URL
 
@@ -63,6 +64,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		_, _ = l.queue.Close(ctx)
 		return errors.Join(err, <-served)
 	}
+	l.relay.start(ctx, stop)
 	l.underWay.Lock() // requests, the command and the tunnel have their own limits
 	close(gate.open)
 	verdict := l.wait(ctx, serving, address, served)
@@ -70,7 +72,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	serveErr := <-served
 	l.public.close()
 	l.underWay.Unlock()
-	err := l.end(ctx, verdict)
+	err := errors.Join(l.relay.end(), l.end(ctx, verdict))
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}
@@ -209,6 +211,7 @@ func (l *listening) received(d delivery.Delivery) {
 			l.note("listen: %v", err)
 		}
 	}
+	l.relay.received(d)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.states[d.State]++
@@ -290,6 +293,7 @@ func (l *listening) summary(omitted int) report.Summary {
 		{N: l.states[delivery.StateRefused], Name: "refused", One: "refused", Many: "refused"},
 		{N: l.duplicates, Name: "duplicates", One: "duplicate", Many: "duplicates"},
 	}
+	summary = append(summary, l.relay.counts()...)
 	for _, rare := range []report.Count{
 		{N: notKept, Name: "notKept", One: "not kept", Many: "not kept"},
 		{N: gone, Name: "gone", One: "sender gone", Many: "senders gone"},

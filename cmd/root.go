@@ -25,6 +25,7 @@ func commands() []namedCommand {
 		{"check", newCheckCommand, false},
 		{"deliveries", newDeliveriesCommand, false},
 		{"replay", newReplayCommand, false},
+		{"relay", newRelayCommand, false},
 		{"inspect", newInspectCommand, false},
 		{"events", newEventsCommand, false},
 		{"rules", newRulesCommand, false},

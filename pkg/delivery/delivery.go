@@ -84,6 +84,7 @@ type Attempt struct {
 	ID       string // of the event, as in the payload
 	Event    owox.EventType
 	URL      string        // of the endpoint, its secrets shortened
+	Target   string        // of a relay; "": it was for none
 	Number   int           // 1 for the first try
 	Status   int           // HTTP status; 0: there was no answer
 	Duration time.Duration // until the headers of the answer were there

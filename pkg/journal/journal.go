@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -71,8 +72,9 @@ type Journal struct {
 	server          server    // nil: the database is not behind a network
 	rows            []*row    // of the group, for the server
 	growth          growth
-	dense           bool // sequences are known to have no gaps
-	crowd           int  // that was there at the last commit
+	held            atomic.Int64 // nothing from this sequence on is deleted to make room; 0: anything may be
+	dense           bool         // sequences are known to have no gaps
+	crowd           int          // that was there at the last commit
 	patience        *time.Timer
 
 	mu     sync.RWMutex // held for reading while something is queued

@@ -60,6 +60,9 @@ func (j *Journal) pruneBeyond(ctx context.Context, o Options) (deleted int64, mo
 			last = max(last, min(oldest+int64(share*float64(newest-oldest)), newest-1))
 		}
 	}
+	if held := j.held.Load(); held > 0 {
+		last = min(last, held-1)
+	}
 	step := min(last, oldest+pruneStep-1)
 	if step < oldest {
 		return 0, false, nil

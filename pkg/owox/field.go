@@ -39,27 +39,27 @@ const (
 // Paths of members, with dots between the names, for code that speaks of one
 // member in particular.
 const (
-	PathID          = "id"
-	PathVersion     = "version"
-	PathEvent       = "event"
-	PathTimestamp   = "timestamp"
-	PathIsTest      = "isTest"
-	PathData        = "data"
-	PathProjectID   = PathData + ".projectId"
-	PathDataMart    = PathData + ".dataMart"
-	PathDataMartID  = PathDataMart + ".id"
-	PathTitle       = PathDataMart + ".title"
-	PathURL         = PathDataMart + ".url"
-	PathRun         = PathData + ".run"
-	PathRunID       = PathRun + ".id"
-	PathRunType     = PathRun + ".type"
-	PathRunStatus   = PathRun + ".status"
-	PathStartedAt   = PathRun + ".startedAt"
-	PathFinishedAt  = PathRun + ".finishedAt"
-	PathErrors      = PathRun + ".errors"
-	PathDurationMS  = PathRun + ".durationMs"
-	pathProjectName = PathData + ".projectTitle"
-	pathRows        = PathRun + ".rowsProcessed"
+	PathID         = "id"
+	PathVersion    = "version"
+	PathEvent      = "event"
+	PathTimestamp  = "timestamp"
+	PathIsTest     = "isTest"
+	PathData       = "data"
+	PathProjectID  = PathData + ".projectId"
+	PathDataMart   = PathData + ".dataMart"
+	PathDataMartID = PathDataMart + ".id"
+	PathTitle      = PathDataMart + ".title"
+	PathURL        = PathDataMart + ".url"
+	PathRun        = PathData + ".run"
+	PathRunID      = PathRun + ".id"
+	PathRunType    = PathRun + ".type"
+	PathRunStatus  = PathRun + ".status"
+	PathStartedAt  = PathRun + ".startedAt"
+	PathFinishedAt = PathRun + ".finishedAt"
+	PathErrors     = PathRun + ".errors"
+	PathDurationMS = PathRun + ".durationMs"
+	PathProject    = PathData + ".projectTitle"
+	PathRows       = PathRun + ".rowsProcessed"
 )
 
 // Field is one row of the field table: one member of the payload.
@@ -121,7 +121,7 @@ var fields = []Field{
 		example: `"my-project-id"`,
 	},
 	{
-		Path: pathProjectName, Type: String, Presence: Shown,
+		Path: PathProject, Type: String, Presence: Shown,
 		Doc:     "Title of the project.",
 		Seen:    "Can be absent in real events.",
 		Absent:  true,
@@ -203,7 +203,7 @@ var fields = []Field{
 		example: strconv.FormatInt(exampleDuration.Milliseconds(), 10), test: "12345",
 	},
 	{
-		Path: pathRows, Type: Integer, Presence: Shown,
+		Path: PathRows, Type: Integer, Presence: Shown,
 		Events:  []EventType{RunSuccessful},
 		Doc:     "How many rows the run processed.",
 		Seen:    "Absent in nearly every real event, present in test events.",

@@ -211,6 +211,7 @@ type attemptJSON struct {
 	Hint       string  `json:"hint,omitzero"`
 	Answer     string  `json:"answer,omitzero"` // the beginning of the body of a failure
 	Note       string  `json:"note,omitzero"`   // what else is worth knowing
+	Target     string  `json:"target,omitzero"` // of a relay
 	// OWOXRetries is whether OWOX would try again; absent where that is unknown.
 	OWOXRetries *bool `json:"owoxRetries,omitzero"`
 }
@@ -218,7 +219,7 @@ type attemptJSON struct {
 func newAttemptJSON(a delivery.Attempt) attemptJSON {
 	object := attemptJSON{
 		Type: "attempt", ID: a.ID, Event: string(a.Event), URL: a.URL, Attempt: a.Number, OK: a.OK(), Status: a.Status,
-		DurationMS: milliseconds(a.Duration), Note: a.Note,
+		DurationMS: milliseconds(a.Duration), Note: a.Note, Target: a.Target,
 	}
 	if a.Outcome != "" {
 		again := a.OWOXRetries()

@@ -194,9 +194,21 @@ func (t *textReporter) attempt(a delivery.Attempt) error {
 		tied(owox.Method + " "), tied(t.status(a.Status)), event(a.Event), t.id(a.ID),
 		tied(fmt.Sprintf("attempt %d  %v", a.Number, round(a.Duration))),
 	}
+	if a.Target != "" {
+		words = append(words, tied("to "+Escape(a.Target)))
+	}
+	if !strings.Contains(a.URL, "://") { // it was a command
+		words[0] = ""
+	}
+	if a.OK() && a.Status == 0 {
+		words[1] = t.paint.good("ok")
+	}
 	words[0] += t.url(a.URL, words...)
 	if a.Failure != nil {
 		words = append(words, t.paint.bad("failed: "+Escape(a.Failure.Error)))
+		if a.Target != "" && a.Note != "" {
+			words = append(words, Escape(a.Note))
+		}
 	}
 	out.WriteString(t.line(words, 4))
 	switch {

@@ -54,6 +54,7 @@ var paths = []struct {
 	{"memory", "wrk", (*bench).memoryUnderLoad},
 	{"deliveries", "", (*bench).deliveriesAt},
 	{"replay", "", (*bench).replay},
+	{"relay", "wrk", (*bench).relay},
 	{"send", "hey", (*bench).send},
 	{"start-up", "", (*bench).startUp},
 }

@@ -1,0 +1,110 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
+)
+
+// hasModes: the modes of files say who can read and change them.
+const hasModes = runtime.GOOS != "windows"
+
+// command is a target that runs a command for each delivery. Status 0 is
+// success.
+type command struct {
+	app   *app
+	line  string
+	limit time.Duration
+}
+
+const maxCommandOutput = 4 << 10
+
+// Carry implements [relay.Carrier].
+func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
+	d := b.Deliveries[0]
+	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: c.shown()}
+	limited, cancel := context.WithTimeout(ctx, c.limit)
+	defer cancel()
+	var output bytes.Buffer
+	cmd := shell(limited, c.line)
+	cmd.Env, cmd.Stdin = append(os.Environ(), variables(d)...), bytes.NewReader(d.Body)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	ownGroup(cmd, nil)
+	cmd.Cancel = func() error {
+		(&child{cmd: cmd}).signal(os.Kill)
+		return nil
+	}
+	cmd.WaitDelay = time.Second // for what it left behind with its output
+	start := c.app.now()
+	err := cmd.Run()
+	attempt.Duration = c.app.now().Sub(start)
+	attempt.Body, attempt.Cut = output.Bytes(), output.Len() > maxCommandOutput
+	if attempt.Cut {
+		attempt.Body = attempt.Body[:maxCommandOutput]
+	}
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+	case limited.Err() != nil && ctx.Err() == nil:
+		attempt.Failure = &delivery.Failure{Kind: delivery.TimedOut, Error: fmt.Sprintf("did not end within %v", c.limit), Hint: "pass a longer --timeout"}
+	case errors.As(err, &ended):
+		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: "exit status " + strconv.Itoa(exitStatus(cmd.ProcessState))}
+	default:
+		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: err.Error()}
+	}
+	return attempt
+}
+
+// Show implements [relay.Carrier].
+func (c command) Show(b relay.Batch) (string, error) {
+	d := b.Deliveries[0]
+	return strings.Join(variables(d), "\n") + "\n" + c.line + "\n\n" + string(d.Body), nil
+}
+
+// shown is the program of the command: its arguments may have secrets.
+func (c command) shown() string {
+	program, _, _ := strings.Cut(strings.TrimSpace(c.line), " ")
+	return "exec:" + program
+}
+
+func shell(ctx context.Context, line string) *exec.Cmd {
+	if runtime.GOOS == "windows" {
+		return exec.CommandContext(ctx, "cmd", "/C", line) //nolint:gosec // running the user's command is the job
+	}
+	return exec.CommandContext(ctx, "sh", "-c", line) //nolint:gosec // running the user's command is the job
+}
+
+// variables tell a command about a delivery. No variable can have a NUL byte.
+func variables(d delivery.Delivery) []string {
+	text := func(path string) string { return gjson.GetBytes(d.Body, path).String() }
+	var all []string
+	for _, v := range [][2]string{
+		{"ID", d.ID},
+		{"EVENT", d.Event.Short()},
+		{"TEST", strconv.FormatBool(d.IsTest)},
+		{"PROJECT_ID", d.ProjectID},
+		{"PROJECT", text(owox.PathProject)},
+		{"DATA_MART_ID", d.DataMartID},
+		{"DATA_MART", d.Title},
+		{"URL", text(owox.PathURL)},
+		{"RUN_ID", d.RunID},
+		{"RUN_STATUS", d.RunStatus},
+		{"RECEIVED_AT", owox.FormatTimestamp(d.ReceivedAt)},
+	} {
+		all = append(all, "OWOX_"+v[0]+"="+strings.ReplaceAll(v[1], "\x00", ""))
+	}
+	return all
+}

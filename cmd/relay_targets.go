@@ -1,0 +1,392 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/pkg/expect"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+)
+
+// targetFlags say where relay delivers to. Those that are not about one target
+// hold for all that flags name; a file has them for each.
+type targetFlags struct {
+	to        []string
+	exec      []string
+	file      string
+	templates string
+	own       targetConfig
+	endpoint  endpointFlags
+	yes       bool
+}
+
+// targetConfig is a target in a file.
+type targetConfig struct {
+	To          string        `yaml:"to"`
+	Exec        string        `yaml:"exec"`
+	Only        []string      `yaml:"only"`
+	Match       []string      `yaml:"match"`
+	DataMart    []string      `yaml:"data-mart"`
+	Project     []string      `yaml:"project"`
+	Tests       string        `yaml:"tests"`
+	Invalid     bool          `yaml:"invalid"`
+	Group       time.Duration `yaml:"group"`
+	GroupBy     string        `yaml:"group-by"`
+	Ordered     bool          `yaml:"ordered"`
+	Concurrency int           `yaml:"concurrency"`
+	For         time.Duration `yaml:"for"`
+	Template    string        `yaml:"template"`
+	Header      []string      `yaml:"header"`
+	Timeout     time.Duration `yaml:"timeout"`
+	Insecure    bool          `yaml:"insecure"`
+	CACert      string        `yaml:"ca-cert"`
+}
+
+func (f *targetFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.to, "to", nil, "deliver to `[NAME=]TARGET`: a URL, @name, slack:URL, google-chat:URL, discord:URL, teams:URL, pagerduty:KEY or template:URL")
+	flags.StringArrayVar(&f.exec, "exec", nil, "run `[NAME=]COMMAND` for each delivery, with the payload on standard input and OWOX_* variables")
+	flags.StringVar(&f.file, "config", "", "read targets from `FILE` (YAML)")
+	flags.StringVar(&f.templates, "templates", "", "use the templates of messages in `DIR`, such as slack.tmpl, instead of the built-in ones")
+	flags.StringVar(&f.own.Template, "template", "", "`FILE` with the template of the body for template: targets")
+	flags.StringArrayVar(&f.own.Only, "only", nil, "only deliveries of `EVENT`; recovered is the first success of a data mart after failures")
+	flags.StringArrayVar(&f.own.Match, "match", nil, "only deliveries whose payload has this value: `PATH=VALUE`")
+	flags.StringArrayVar(&f.own.DataMart, "data-mart", nil, "only deliveries of the data mart with this `ID`")
+	flags.StringArrayVar(&f.own.Project, "project", nil, "only deliveries of the project with this `ID`")
+	flags.StringVar(&f.own.Tests, "tests", "yes", "relay test events `WHICH`: yes, no or only")
+	flags.BoolVar(&f.own.Invalid, "invalid", false, "relay invalid deliveries too")
+	flags.DurationVar(&f.own.Group, "group", 0, "send one message for all deliveries within this time")
+	flags.StringVar(&f.own.GroupBy, "group-by", groupings[0], "group `WHAT`: all, or data-mart for one message for each")
+	flags.BoolVar(&f.own.Ordered, "ordered", false, "deliver one after the other, in order, for each data mart")
+	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", 5, "deliver `N` at a time to each target")
+	flags.DurationVar(&f.own.For, "for", 72*time.Hour, "try to deliver for this long")
+	f.endpoint.bind(cmd)
+	bindYes(cmd, &f.yes)
+	complete(cmd, "only", append(eventNames(), recovered)...)
+	complete(cmd, "tests", testChoices...)
+	complete(cmd, "group-by", groupings...)
+	completeLater(cmd, "match", fieldPaths)
+}
+
+const recovered = "recovered"
+
+var (
+	testChoices = []string{"yes", "no", "only"}
+	groupings   = []string{"all", "data-mart"}
+)
+
+// namedTarget is a target before it is made.
+type namedTarget struct {
+	name   string // "": its kind or host
+	config targetConfig
+	flags  bool // it is from the command line
+}
+
+// targets makes the targets that flags and the file name. What close returns
+// ends their connections.
+func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Target, closeAll func(), err error) {
+	var named []namedTarget
+	f.own.Timeout = f.endpoint.timeout
+	for _, text := range f.to {
+		t := namedTarget{config: f.own, flags: true}
+		t.name, t.config.To = splitName(text)
+		named = append(named, t)
+	}
+	for _, text := range f.exec {
+		t := namedTarget{config: f.own, flags: true}
+		t.name, t.config.Exec = splitName(text)
+		named = append(named, t)
+	}
+	if f.file != "" {
+		fromFile, err := readTargets(f.file)
+		if err != nil {
+			return nil, nil, err
+		}
+		named = append(named, fromFile...)
+	}
+	if len(named) == 0 {
+		return nil, nil, usagef("no target: pass --to, --exec or --config")
+	}
+	m := &targetMaker{app: a, flags: f}
+	for _, n := range named {
+		t, err := m.make(ctx, n)
+		if err != nil {
+			m.close()
+			if n.name != "" {
+				err = fmt.Errorf("target %s: %w", n.name, err)
+			}
+			return nil, nil, err
+		}
+		if slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
+			m.close()
+			return nil, nil, usagef("two targets are named %s: name them, as in --to other=https://example.com/hook", t.Name)
+		}
+		targets = append(targets, t)
+	}
+	return targets, m.close, nil
+}
+
+var (
+	nameStart = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*=`)
+	validName = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+	notInName = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// splitName takes the name off a target.
+func splitName(text string) (name, rest string) {
+	if start := nameStart.FindString(text); start != "" {
+		return strings.TrimSuffix(start, "="), text[len(start):]
+	}
+	return "", text
+}
+
+const maxTargetName = 60
+
+// targetMaker makes targets.
+type targetMaker struct {
+	app     *app
+	flags   *targetFlags
+	senders []*sender.Sender
+}
+
+func (m *targetMaker) close() {
+	for _, s := range m.senders {
+		s.Close()
+	}
+}
+
+func (m *targetMaker) make(ctx context.Context, n namedTarget) (relay.Target, error) {
+	t := relay.Target{Name: n.name}
+	c := n.config
+	if (c.To == "") == (c.Exec == "") {
+		return t, usagef("want either to or exec")
+	}
+	if err := m.settings(&t, c); err != nil {
+		return t, err
+	}
+	kind, rest, _ := strings.Cut(c.To, ":")
+	if c.Exec != "" {
+		kind, rest = "exec", c.Exec
+	}
+	service := relay.Service(kind)
+	switch {
+	case kind == "exec":
+		t.Name = cmp.Or(t.Name, "exec")
+		t.Carrier = command{app: m.app, line: rest, limit: t.Limit}
+		if t.Group > 0 {
+			return t, usagef("a command gets one delivery at a time: leave out group")
+		}
+		return t, nil
+	case slices.Contains(relay.Services(), service):
+		return t, m.service(ctx, &t, n, service, rest)
+	case kind == "template":
+		return t, m.template(ctx, &t, n, rest)
+	default:
+		return t, m.application(ctx, &t, n)
+	}
+}
+
+// settings checks and sets what has nothing to do with the kind of target.
+func (m *targetMaker) settings(t *relay.Target, c targetConfig) error {
+	for _, word := range c.Only {
+		if word == recovered {
+			t.Recovered = true
+			continue
+		}
+		event, err := parseEvent(word)
+		if err != nil {
+			return err
+		}
+		t.Events = append(t.Events, event)
+	}
+	for _, text := range c.Match {
+		match, err := parseMatch(m.app, text)
+		if err != nil {
+			return err
+		}
+		t.Matches = append(t.Matches, match)
+	}
+	switch c.Tests {
+	case "", "yes":
+	case "no":
+		t.Tests = relay.WithoutTests
+	case "only":
+		t.Tests = relay.OnlyTests
+	default:
+		return usagef("tests %q%s", c.Tests, oneOf(c.Tests, testChoices))
+	}
+	if c.GroupBy != "" && !slices.Contains(groupings, c.GroupBy) {
+		return usagef("group-by %q%s", c.GroupBy, oneOf(c.GroupBy, groupings))
+	}
+	const most = 10_000 // that River takes
+	switch {
+	case c.Concurrency < 0 || c.Concurrency > most:
+		return usagef("concurrency %d: want 1 to %d", c.Concurrency, most)
+	case c.For < 0 || c.Group < 0 || c.Timeout < 0:
+		return usagef("want times of more than 0")
+	case c.Ordered && c.Group > 0:
+		return usagef("a message for many has no order: leave out ordered or group")
+	}
+	t.Projects, t.DataMarts, t.Invalid, t.Ordered = c.Project, c.DataMart, c.Invalid, c.Ordered
+	t.Group, t.GroupByMart, t.Concurrency, t.For, t.Limit = c.Group, c.GroupBy == "data-mart", c.Concurrency, c.For, cmp.Or(c.Timeout, owox.Timeout)
+	return nil
+}
+
+// parseMatch reads a value that a payload must have.
+func parseMatch(a *app, text string) (expect.Match, error) {
+	path, value, ok := strings.Cut(text, "=")
+	if !ok || path == "" {
+		return expect.Match{}, usagef("match %q: want PATH=VALUE", text)
+	}
+	if _, known := owox.Resolve(path); !known {
+		a.note("note: %s is not a documented member%s", path, didYouMean(path, fieldPaths()))
+	}
+	return expect.Match{Path: path, Value: value}, nil
+}
+
+// connect returns what delivers to an endpoint, and the headers to set. Those
+// that configuration has for endpoints of OWOX are not for services.
+func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, service bool) (*sender.Sender, []owox.Header, error) {
+	flags := m.flags.endpoint
+	switch {
+	case !n.flags:
+		flags = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}
+	case service:
+		flags = endpointFlags{timeout: flags.timeout}
+		for name, take := range map[string]func(){
+			keyHeader:   func() { flags.headers = m.flags.endpoint.headers },
+			keyInsecure: func() { flags.insecure = m.flags.endpoint.insecure },
+			keyCACert:   func() { flags.caCert = m.flags.endpoint.caCert },
+		} {
+			if m.flags.endpoint.changed(name) {
+				take()
+			}
+		}
+	}
+	options, headers, err := flags.options(ctx, m.app, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.Limit = options.Timeout
+	options.Relayed = true
+	s := sender.New(options)
+	m.senders = append(m.senders, s)
+	return s, headers, nil
+}
+
+func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedTarget) error {
+	if t.Group > 0 {
+		return usagef("an application gets deliveries as they came: leave out group")
+	}
+	to, err := m.app.resolveEndpoint([]string{n.config.To})
+	if err == nil {
+		err = m.app.allowReal(ctx, to, m.flags.yes)
+	}
+	if err != nil {
+		return err
+	}
+	s, headers, err := m.connect(ctx, t, n, to, false)
+	if err != nil {
+		return err
+	}
+	t.Name = cmp.Or(t.Name, strings.TrimPrefix(n.config.To, "@"))
+	if !validName.MatchString(t.Name) || len(t.Name) > maxTargetName {
+		t.Name = nameOf(to.url)
+	}
+	t.Carrier = relay.Application(s, to.url, headers)
+	return nil
+}
+
+// nameOf makes a name of a URL.
+func nameOf(u *url.URL) string {
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(u.Host+u.Path), "-"), "-")
+	return strings.Trim(name[:min(len(name), maxTargetName)], "-")
+}
+
+func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarget, service relay.Service, word string) error {
+	t.Name = cmp.Or(t.Name, string(service))
+	secret, err := m.app.secret(word, n.flags)
+	if err != nil {
+		return err
+	}
+	body := service.BuiltIn()
+	if m.flags.templates != "" {
+		own, err := readTemplate(filepath.Join(m.flags.templates, string(service)+".tmpl"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			body = service.Own(own)
+		}
+	}
+	address := secret
+	if service == relay.PagerDuty {
+		if t.Group > 0 {
+			return usagef("PagerDuty groups alerts itself: leave out group")
+		}
+		address, secret = pagerDuty(secret)
+		if len(t.Events) == 0 && !t.Recovered {
+			t.Events, t.Recovered = []owox.EventType{owox.RunFailed}, true
+		}
+	} else {
+		secret = ""
+	}
+	to, err := parseEndpoint(address)
+	if err != nil {
+		return usagef("%s is not the URL of a channel: want one that starts with https://", service)
+	}
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
+	if err != nil {
+		return err
+	}
+	t.Pause = service.Pause()
+	t.Carrier = relay.Messages(s, to, headers, body, secret)
+	return nil
+}
+
+// pagerDuty takes apart the key of a service of PagerDuty, and the URL that may
+// stand before it.
+func pagerDuty(secret string) (address, key string) {
+	if address, key, ok := strings.Cut(secret, "#"); ok {
+		return address, key
+	}
+	return relay.PagerDutyURL, secret
+}
+
+func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarget, word string) error {
+	if n.config.Template == "" {
+		return usagef("template: makes its body from a template: pass --template, or template: in the file")
+	}
+	body, err := readTemplate(n.config.Template)
+	if err != nil {
+		return err
+	}
+	address, err := m.app.secret(word, false)
+	if err != nil {
+		return err
+	}
+	to, err := parseEndpoint(address)
+	if err != nil {
+		return usageError{err}
+	}
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
+	if err != nil {
+		return err
+	}
+	t.Name = cmp.Or(t.Name, nameOf(&url.URL{Host: to.Host}))
+	t.Carrier = relay.Messages(s, to, headers, body, "")
+	return nil
+}

@@ -1,0 +1,177 @@
+package cmd
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/relay"
+	"github.com/owoxhook/owoxhook/pkg/report"
+)
+
+// relaying is the part of a run of relay that delivers what listening keeps.
+type relaying struct {
+	*app
+	flags    relayOptions
+	targets  []relay.Target
+	relay    *relay.Relay
+	reporter report.Reporter
+	admin    *admin // nil: there is none
+
+	attempts  chan delivery.Attempt // to report
+	omitted   atomic.Int64
+	delivered atomic.Int64
+	failed    atomic.Int64
+	stop      context.CancelFunc
+	ended     chan error
+	closing   chan struct{} // closed when no more attempts will be made
+	reported  chan struct{} // closed when no more will be reported
+}
+
+// waitingAttempts is how many attempts wait for a reader of the output. More
+// are left out: nobody's terminal holds up deliveries.
+const waitingAttempts = 10_000
+
+// open opens the relay over the journal of a run.
+func (r *relaying) open(ctx context.Context, l *listening) (err error) {
+	if r == nil {
+		return nil
+	}
+	r.reporter = l.reporter
+	r.attempts, r.ended = make(chan delivery.Attempt, waitingAttempts), make(chan error, 1)
+	r.closing, r.reported = make(chan struct{}), make(chan struct{})
+	r.relay, err = relay.Open(ctx, relay.Options{
+		Journal: l.journal, Targets: r.targets, Finish: r.flags.finish, Now: r.now, Attempted: r.attempted,
+		Log: func(line string) { r.note("relay: %s", report.Escape(line)) },
+	})
+	if err != nil {
+		return journalError(err)
+	}
+	if err := r.nameOrphans(ctx); err != nil {
+		return err
+	}
+	if r.flags.admin != "" {
+		r.admin, err = r.openAdmin(ctx, l)
+	}
+	return err
+}
+
+// nameOrphans names what waits for targets that there are not any more.
+func (r *relaying) nameOrphans(ctx context.Context) error {
+	all, err := r.relay.Status(ctx)
+	if err != nil {
+		return err
+	}
+	configured := map[string]bool{}
+	for _, t := range r.targets {
+		configured[t.Name] = true
+	}
+	for _, s := range all {
+		if n := s.Waiting + s.Delivering; n > 0 && !configured[s.Target] {
+			r.note("note: %s for %s, which is not a target any more: see owoxhook relay drop --target %s", plural(n, "delivery waits", "deliveries wait"), s.Target, s.Target)
+		}
+	}
+	return nil
+}
+
+// start relays until end. It calls broken when it cannot go on.
+func (r *relaying) start(ctx context.Context, broken func()) {
+	if r == nil {
+		return
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	go r.report(broken)
+	go func() {
+		err := r.relay.Run(running)
+		if err != nil {
+			broken()
+		}
+		r.ended <- err
+	}()
+	r.admin.start()
+}
+
+// end finishes what is under way.
+func (r *relaying) end() error {
+	if r == nil {
+		return nil
+	}
+	r.stop()
+	err := <-r.ended
+	r.admin.end()
+	close(r.closing)
+	select {
+	case <-r.reported:
+	case <-time.After(lastAttempts):
+		r.note("relay: nobody reads the output")
+	}
+	return err
+}
+
+const lastAttempts = 5 * time.Second
+
+// received is called for every request.
+func (r *relaying) received(d delivery.Delivery) {
+	if r == nil {
+		return
+	}
+	r.relay.Wake()
+	r.admin.received(d)
+}
+
+// attempted is called by those who deliver.
+func (r *relaying) attempted(a delivery.Attempt) {
+	if a.OK() {
+		r.delivered.Add(1)
+	} else {
+		r.failed.Add(1)
+	}
+	r.admin.attempted(a)
+	if a.Failure != nil && a.Number > 1 { // the hint was there
+		failure := *a.Failure
+		failure.Hint, a.Failure = "", &failure
+	}
+	select {
+	case r.attempts <- a:
+	default:
+		r.omitted.Add(1)
+	}
+}
+
+func (r *relaying) report(broken func()) {
+	defer close(r.reported)
+	for {
+		var a delivery.Attempt
+		select {
+		case a = <-r.attempts:
+		default:
+			select {
+			case a = <-r.attempts:
+			case <-r.closing:
+				return
+			}
+		}
+		err := r.reporter.Report(report.Attempt{Attempt: a})
+		if err == nil && len(r.attempts) == 0 {
+			err = r.flush()
+		}
+		if err != nil {
+			broken()
+			return
+		}
+	}
+}
+
+// counts are added to the summary of a run.
+func (r *relaying) counts() report.Summary {
+	if r == nil {
+		return nil
+	}
+	counts := report.Summary{
+		{N: int(r.delivered.Load()), Name: "relayed", One: "relayed", Many: "relayed"},
+		{N: int(r.failed.Load()), Name: "failedAttempts", One: "failed attempt", Many: "failed attempts"},
+	}
+	return counts
+}

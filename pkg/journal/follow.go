@@ -1,0 +1,60 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/owox"
+)
+
+// What follows is for those who read the journal as it grows. Sequences rise in
+// the order of commits: whoever has read up to one misses none below it.
+
+// Last returns the newest sequence, or 0.
+func (j *Journal) Last(ctx context.Context) (int64, error) {
+	var last sql.NullInt64
+	if err := j.queryRow(ctx, "SELECT MAX(sequence) FROM deliveries").Scan(&last); err != nil {
+		return 0, j.failed("read", err)
+	}
+	return last.Int64, nil
+}
+
+// Hold keeps what has this sequence or a higher one from being deleted to make
+// room, until the next call. With 0 anything may be deleted again.
+func (j *Journal) Hold(sequence int64) { j.held.Store(sequence) }
+
+// earlierLimit bounds what is read because of one delivery.
+const earlierLimit = 100
+
+// Repeats returns valid earlier deliveries of the same event, received since a
+// time, newest first: with the same id, or of the same run.
+func (j *Journal) Repeats(ctx context.Context, e Entry, since time.Time) ([]Entry, error) {
+	const earlier = " AND sequence < ? AND valid = TRUE AND (received_at || '') >= ? ORDER BY sequence DESC LIMIT ?"
+	same, err := j.earlier(ctx, "webhook_id = ?"+earlier, e.ID, e.Sequence, owox.FormatTimestamp(since), earlierLimit)
+	if err != nil || e.RunID == "" || e.IsTest {
+		return same, err
+	}
+	run, err := j.earlier(ctx, "run_id = ? AND event = ? AND is_test = FALSE"+earlier, e.RunID, string(e.Event), e.Sequence, owox.FormatTimestamp(since), earlierLimit)
+	return append(same, run...), err
+}
+
+// Previous returns the newest valid delivery before one that is of the same
+// data mart but of another run, if there is one. Test events do not count.
+func (j *Journal) Previous(ctx context.Context, e Entry) (previous Entry, ok bool, err error) {
+	found, err := j.earlier(ctx, "data_mart_id = ? AND sequence < ? AND valid = TRUE AND is_test = FALSE AND project_id = ? AND run_id <> ? ORDER BY sequence DESC LIMIT 1",
+		e.DataMartID, e.Sequence, e.ProjectID, e.RunID)
+	if len(found) == 0 {
+		return Entry{}, false, err
+	}
+	return found[0], true, nil
+}
+
+func (j *Journal) earlier(ctx context.Context, conditions string, args ...any) ([]Entry, error) {
+	return collect(read(j, func() (*sql.Rows, error) {
+		return j.reader.QueryContext(ctx, j.rebind("SELECT "+allColumns+" FROM deliveries WHERE "+conditions), args...)
+	}, func(rows *sql.Rows) (Entry, error) { return scanEntry(rows, false) }))
+}
+
+// Check reports whether the journal can be written.
+func (j *Journal) Check() error { return j.submit(func(context.Context) error { return nil }) }

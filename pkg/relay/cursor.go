@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
+)
+
+const (
+	batchSize  = 1000                   // deliveries that become jobs at once
+	gather     = 20 * time.Millisecond  // for a batch to grow, so that the journal's own commits come first
+	lookAgain  = time.Second            // for what other processes keep
+	holdEvery  = 10 * time.Second       // between two looks at what jobs still need
+	repeatSpan = 24 * time.Hour         // in which a repetition is one
+	errorPause = 500 * time.Millisecond // after a failure of the database
+)
+
+// follow makes jobs of what the journal gets, until the context ends.
+func (r *Relay) follow(ctx context.Context) {
+	held := time.Now()
+	r.followed.Store(held.UnixNano())
+	for ctx.Err() == nil {
+		n, err := r.feed(ctx)
+		if err == nil && time.Since(held) > holdEvery {
+			held = time.Now()
+			err = r.hold(ctx)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			r.options.Log(err.Error())
+			sleep(ctx, errorPause)
+			continue
+		}
+		r.followed.Store(time.Now().UnixNano())
+		if n == batchSize {
+			continue
+		}
+		timer := time.NewTimer(lookAgain)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-r.wake:
+			sleep(ctx, gather)
+		}
+		timer.Stop()
+	}
+}
+
+// feed makes jobs of the next deliveries, and returns how many it looked at. The
+// transaction that does so comes after all reading, and is short: it keeps the
+// journal from writing.
+func (r *Relay) feed(ctx context.Context) (looked int, err error) {
+	from, err := r.queue.cursor(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the cursor of the relay: %w", err)
+	}
+	to := from
+	var jobs []job
+	for e, err := range r.journal.List(ctx, journal.Filter{After: from, Oldest: true, Limit: batchSize}) {
+		if err != nil {
+			return 0, err
+		}
+		if jobs, err = r.plan(ctx, jobs, e); err != nil {
+			return 0, err
+		}
+		to = e.Sequence
+		looked++
+	}
+	if to == from {
+		return 0, nil
+	}
+	if _, err := r.queue.advance(ctx, from, to, jobs); err != nil {
+		return 0, fmt.Errorf("move the cursor of the relay: %w", err)
+	}
+	return looked, nil
+}
+
+// plan adds the jobs for a delivery.
+func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry) ([]job, error) {
+	var earlier []journal.Entry
+	if e.Duplicate || e.SameRun {
+		var err error
+		if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err != nil {
+			return nil, err
+		}
+	}
+	for name, t := range r.targets {
+		wanted, _, err := r.want(ctx, t.Conditions, e)
+		if err == nil && wanted && e.Sequence > r.began[name] {
+			wanted, err = r.isFirst(ctx, t, earlier)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !wanted || e.Sequence <= r.began[name] {
+			continue
+		}
+		j := job{target: name, sequence: e.Sequence, group: t.Group}
+		if t.Ordered {
+			j.key = e.ProjectID + "/" + e.DataMartID
+		}
+		if t.GroupByMart {
+			j.common = e.DataMartID
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+// isFirst reports whether a target had none of the earlier deliveries of an
+// event. OWOX sends a run again under a new id after a crash of its own.
+func (r *Relay) isFirst(ctx context.Context, t *target, earlier []journal.Entry) (bool, error) {
+	for _, e := range earlier {
+		if had, _, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > r.began[t.Name] {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// hold keeps in the journal what jobs still need.
+func (r *Relay) hold(ctx context.Context) error {
+	cursor, err := r.queue.cursor(ctx)
+	if err != nil {
+		return err
+	}
+	oldest, err := r.queue.oldest(ctx)
+	if err != nil {
+		return err
+	}
+	if oldest == 0 {
+		oldest = cursor + 1
+	}
+	r.journal.Hold(oldest)
+	return r.queue.tidy(ctx, oldest)
+}
+
+var errPruned = errors.New("the journal does not have the delivery any more")
+
+// load reads what a job is about.
+func (r *Relay) load(ctx context.Context, t *target, c claim) (b Batch, err error) {
+	select {
+	case r.reading <- struct{}{}:
+		defer func() { <-r.reading }()
+	case <-ctx.Done():
+		return b, ctx.Err()
+	}
+	marts := map[string]bool{}
+	if c.window {
+		return b, r.loadWindow(ctx, t, c, &b, marts)
+	}
+	for e, err := range r.journal.List(ctx, journal.Filter{Sequence: c.sequence}) {
+		if err != nil {
+			return b, err
+		}
+		b.add(e.Delivery, 1, marts)
+		if t.Recovered {
+			_, b.Recovered, err = r.want(ctx, t.Conditions, e)
+		}
+		return b, err
+	}
+	return b, errPruned
+}
+
+func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, marts map[string]bool) error {
+	w, err := r.queue.close(ctx, c)
+	if err != nil {
+		return err
+	}
+	for e, err := range r.journal.List(ctx, journal.Filter{After: w.first - 1, Before: w.last + 1, Oldest: true}) {
+		if err != nil {
+			return err
+		}
+		wanted, recovered, err := r.want(ctx, t.Conditions, e)
+		if err == nil && wanted && (e.Duplicate || e.SameRun) {
+			var earlier []journal.Entry
+			if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err == nil {
+				wanted, err = r.isFirst(ctx, t, earlier)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if wanted && (!t.GroupByMart || e.DataMartID == w.common) {
+			b.add(e.Delivery, t.MaxPerWindow, marts)
+			b.Recovered = recovered && b.Total == 1
+		}
+	}
+	if b.Total == 0 {
+		return errPruned
+	}
+	return nil
+}

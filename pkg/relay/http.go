@@ -1,0 +1,130 @@
+package relay
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+)
+
+// Service is a service that takes messages.
+type Service string
+
+// The services.
+const (
+	Slack      Service = "slack"
+	GoogleChat Service = "google-chat"
+	Discord    Service = "discord"
+	Teams      Service = "teams"
+	PagerDuty  Service = "pagerduty"
+)
+
+// Services returns the services in the order of their names.
+func Services() []Service { return []Service{Discord, GoogleChat, PagerDuty, Slack, Teams} }
+
+// Pause is the time between two messages that a service asks for. What is
+// above its limit gets 429 with a Retry-After, which is obeyed as well.
+func (s Service) Pause() time.Duration {
+	switch s {
+	case Slack, GoogleChat:
+		return time.Second
+	case Teams:
+		return 250 * time.Millisecond
+	case Discord:
+		return 400 * time.Millisecond
+	default:
+		return 0
+	}
+}
+
+// PagerDutyURL is where PagerDuty takes events, unless they stay in the EU.
+const PagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
+
+// Application returns the carrier to an application, which gets deliveries as
+// they came: the same bytes and headers, and the query strings of both URLs.
+func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
+	return carrier{sender: s, shown: sender.Redact(to.String()), request: func(b Batch) (sender.Request, error) {
+		request := sender.Again(to, b.Deliveries[0])
+		for _, h := range headers {
+			request = request.WithHeader(h)
+		}
+		return request, nil
+	}}
+}
+
+// Messages returns the carrier that posts messages. All of the URL but its host
+// is secret. The secret is what the template finds there, such as a key.
+func Messages(s *sender.Sender, to *url.URL, headers []owox.Header, t *Template, secret string) Carrier {
+	shown := to.Scheme + "://" + to.Host + "/…"
+	return carrier{sender: s, shown: shown, secrets: []string{secret, to.RequestURI(), to.EscapedPath()}, request: func(b Batch) (sender.Request, error) {
+		body, err := t.body(newMessage(b), secret)
+		contentType := "text/plain; charset=utf-8"
+		if jsontext.Value(body).IsValid() {
+			contentType = "application/json; charset=utf-8"
+		}
+		request := sender.Request{URL: to, Headers: []owox.Header{{Name: owox.HeaderContentType, Value: contentType}}, Body: body}
+		for _, h := range append([]owox.Header{{Name: owox.HeaderUserAgent, Value: "owoxhook"}}, headers...) {
+			request = request.WithHeader(h)
+		}
+		return request, err
+	}}
+}
+
+// carrier makes attempts over HTTP.
+type carrier struct {
+	sender  *sender.Sender
+	shown   string   // the URL as it may be shown
+	secrets []string // that are in requests and must not be shown
+	request func(Batch) (sender.Request, error)
+}
+
+// Carry implements [Carrier].
+func (c carrier) Carry(ctx context.Context, b Batch) delivery.Attempt {
+	request, err := c.request(b)
+	var attempt delivery.Attempt
+	if err != nil {
+		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: err.Error(), Hint: "mend the template, then run owoxhook relay retry"}
+	} else {
+		attempt = c.sender.Deliver(ctx, request, nil).Last()
+	}
+	attempt.ID, attempt.Event, attempt.URL = b.Deliveries[0].ID, b.Deliveries[0].Event, c.shown
+	if attempt.Failure != nil {
+		attempt.Failure.Error, attempt.Failure.Hint = c.hide(attempt.Failure.Error), c.hide(attempt.Failure.Hint)
+		attempt.Body = []byte(c.hide(string(attempt.Body)))
+	}
+	return attempt
+}
+
+// Show implements [Carrier].
+func (c carrier) Show(b Batch) (string, error) {
+	request, err := c.request(b)
+	if err != nil {
+		return "", err
+	}
+	shown := "POST " + c.shown + "\n"
+	for _, h := range request.Headers {
+		value := h.Value
+		if !slices.Contains([]string{owox.HeaderContentType, owox.HeaderUserAgent, owox.HeaderID, owox.HeaderEvent}, h.Name) && len(c.secrets) > 0 {
+			value = "…"
+		}
+		shown += h.Name + ": " + value + "\n"
+	}
+	return c.hide(shown + "\n" + string(request.Body)), nil
+}
+
+// hide takes secrets out of a text.
+func (c carrier) hide(text string) string {
+	for _, secret := range c.secrets {
+		if len(secret) > 1 {
+			text = strings.ReplaceAll(text, secret, "…")
+		}
+	}
+	return text
+}

@@ -1,0 +1,257 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/receiver"
+	"github.com/owoxhook/owoxhook/pkg/sender"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+	"github.com/owoxhook/owoxhook/testdata/pgtest"
+)
+
+// A process of this test receives and relays until it is killed.
+const (
+	helperJournal = "RELAY_TEST_JOURNAL"
+	helperAddr    = "RELAY_TEST_ADDR"
+	helperTarget  = "RELAY_TEST_TARGET"
+)
+
+func helper() error {
+	j, err := journal.Open(context.Background(), os.Getenv(helperJournal), journal.Options{})
+	if err != nil {
+		return err
+	}
+	defer j.Close() //nolint:errcheck // it is opened again
+	to, err := url.Parse(os.Getenv(helperTarget))
+	if err != nil {
+		return err
+	}
+	s := sender.New(sender.Options{Timeout: time.Second, Relayed: true})
+	r, err := Open(context.Background(), Options{Journal: j, Targets: []Target{{Name: "a", Carrier: Application(s, to, nil), Limit: time.Second}}})
+	if err != nil {
+		return err
+	}
+	validator, err := validate.New(validate.Config{})
+	if err != nil {
+		return err
+	}
+	go func() { _ = r.Run(context.Background()) }()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", os.Getenv(helperAddr))
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, receiver.New(receiver.Options{Validator: validator, Keep: j.Keep}))
+}
+
+// endpoint is a target that is cut off at times, and counts what arrives.
+type endpoint struct {
+	mu     sync.Mutex
+	server *http.Server
+	addr   string
+	bodies map[string][]byte
+	twice  int
+}
+
+func (e *endpoint) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id := r.Header.Get(owox.HeaderID)
+	if _, had := e.bodies[id]; had {
+		e.twice++
+	}
+	e.bodies[id] = body
+}
+
+func (e *endpoint) start(t *testing.T) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", e.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.addr = listener.Addr().String()
+	e.server = &http.Server{Handler: e, ReadHeaderTimeout: time.Second}
+	server := e.server
+	go func() { _ = server.Serve(listener) }()
+}
+
+// stream delivers to the relays, and notes what was answered with 2xx.
+type stream struct {
+	mu    sync.Mutex
+	acked map[string][]byte
+}
+
+func (s *stream) run(ctx context.Context, addr string) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for ctx.Err() == nil {
+		id := uuid.New()
+		body := owox.Sample{Event: owox.RunFailed, ID: id, Now: time.Now()}.JSON()
+		request, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/", bytes.NewReader(body))
+		for _, h := range owox.Headers(id.String(), string(owox.RunFailed)) {
+			request.Header.Set(h.Name, h.Value)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		_ = response.Body.Close()
+		if response.StatusCode/100 == 2 {
+			s.mu.Lock()
+			s.acked[id.String()] = body
+			s.mu.Unlock()
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestNothingIsLostWhenProcessesAreKilled kills relays, cuts off the target and
+// crashes the database, at random moments.
+func TestNothingIsLostWhenProcessesAreKilled(t *testing.T) {
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		kill(t, filepath.Join(t.TempDir(), "journal.db"), 1, rounds, func() {})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		if _, err := pgtest.Find(); err != nil {
+			t.Skip(err)
+		}
+		server, err := pgtest.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		where, err := server.Fresh()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill(t, where, 2, rounds, func() {
+			_ = server.Crash() // it is killed
+			if err := server.Restart(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+func kill(t *testing.T, where string, relays, rounds int, crash func()) {
+	t.Helper()
+	target := &endpoint{addr: "127.0.0.1:0", bodies: map[string][]byte{}}
+	target.start(t)
+	t.Cleanup(func() { _ = target.server.Close() })
+	deliveries := &stream{acked: map[string][]byte{}}
+	sending, stop := context.WithCancel(context.Background())
+	defer stop()
+	var streams sync.WaitGroup
+	var processes []*exec.Cmd
+	var addrs []string
+	for range relays {
+		addr := freeAddr(t)
+		addrs, processes = append(addrs, addr), append(processes, launch(t, where, addr, target.addr))
+		streams.Go(func() { deliveries.run(sending, addr) })
+	}
+	var kills atomic.Int64
+	for round := range rounds {
+		time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
+		switch round % 3 {
+		case 0:
+			_ = target.server.Close()
+			time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+			target.start(t)
+		case 1:
+			crash()
+		}
+		i := rand.IntN(relays)
+		_ = processes[i].Process.Kill() // it runs until then
+		_ = processes[i].Wait()         // it was killed
+		kills.Add(1)
+		processes[i] = launch(t, where, addrs[i], target.addr)
+	}
+	time.Sleep(time.Second)
+	stop()
+	streams.Wait()
+	missing := func() (n int) {
+		target.mu.Lock()
+		defer target.mu.Unlock()
+		for id := range deliveries.acked {
+			if target.bodies[id] == nil {
+				n++
+			}
+		}
+		return n
+	}
+	for deadline := time.Now().Add(4 * time.Minute); missing() > 0 && time.Now().Before(deadline); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if n := missing(); n > 0 || len(deliveries.acked) < rounds {
+		t.Errorf("%d of %d deliveries that were answered with 2xx did not arrive", n, len(deliveries.acked))
+	}
+	target.mu.Lock()
+	defer target.mu.Unlock()
+	for id, body := range deliveries.acked {
+		if got := target.bodies[id]; got != nil && !bytes.Equal(got, body) {
+			t.Errorf("%s arrived as %s, want %s", id, got, body)
+		}
+	}
+	t.Logf("%d deliveries, %d kills: %d arrived twice", len(deliveries.acked), kills.Load(), target.twice)
+	if most := batchSize * int(kills.Load()); target.twice > most {
+		t.Errorf("%d arrived twice, want at most %d", target.twice, most)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // nothing came
+	return listener.Addr().String()
+}
+
+// launch starts a relay in a process of its own.
+func launch(t *testing.T, where, addr, target string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperJournal+"="+where, helperAddr+"="+addr, helperTarget+"=http://"+target+"/")
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be gone
+		_ = cmd.Wait()
+		if output.Len() > 0 {
+			t.Log(fmt.Sprint(addr, ": ", output.String()))
+		}
+	})
+	return cmd
+}

@@ -1,0 +1,118 @@
+package relay
+
+import (
+	"context"
+	"time"
+)
+
+// queue is what a relay needs of a job queue: no more than River does, so that
+// its suite tells what a new release of River changes. Jobs are work for one
+// target: a delivery, or the deliveries of a window.
+type queue interface {
+	// begin notes targets that were not there before as beginning after a
+	// delivery, and returns after which each of them began.
+	begin(ctx context.Context, newest int64, targets []string) (map[string]int64, error)
+	// cursor returns up to which delivery there are jobs.
+	cursor(ctx context.Context) (int64, error)
+	// advance moves the cursor and adds jobs, in one transaction. When the cursor
+	// is not where it was, another process has moved it, and nothing is done.
+	advance(ctx context.Context, from, to int64, jobs []job) (moved bool, err error)
+	// work does jobs until the context ends, and then finishes what is under way.
+	work(ctx context.Context, do func(context.Context, claim) verdict) error
+	// close closes the window of a job, which takes no more deliveries.
+	close(ctx context.Context, c claim) (window, error)
+	// ahead returns when the job with the same key before a job is next tried;
+	// false: there is none.
+	ahead(ctx context.Context, c claim) (next time.Time, found bool, err error)
+	// oldest returns the first delivery that a job still needs; 0: none does.
+	oldest(ctx context.Context) (sequence int64, err error)
+	// tidy forgets the windows before a delivery that no job needs any more.
+	tidy(ctx context.Context, before int64) error
+
+	status(ctx context.Context) ([]Status, error)
+	jobs(ctx context.Context, which Selection, limit int) ([]Job, error)
+	again(ctx context.Context, which Selection) (int, error)
+	drop(ctx context.Context, which Selection) (int, error)
+}
+
+// job is what is added to a queue.
+type job struct {
+	target   string
+	sequence int64         // of the delivery, or of the first of a window
+	key      string        // jobs of a target with the same key keep their order; "": no order
+	group    time.Duration // how long its window is open; 0: it has none
+	common   string        // what the deliveries of the window have in common
+}
+
+// claim is a job that is being done.
+type claim struct {
+	id       int64
+	target   string
+	sequence int64
+	key      string
+	window   bool
+	attempt  int       // 1 for the first
+	since    time.Time // when it was added
+}
+
+// window is a run of deliveries that become one message.
+type window struct {
+	first, last int64
+	common      string
+}
+
+// verdict is what becomes of a job.
+type verdict struct {
+	fate   fate
+	wait   time.Duration // until it is tried again
+	reason string        // why it failed
+}
+
+type fate int
+
+const (
+	done    fate = iota
+	failed       // is tried again
+	later        // was not tried
+	givenUp      // is not tried again
+)
+
+// State is where a job stands.
+type State string
+
+// The states of a job.
+const (
+	Waiting    State = "waiting"
+	Delivering State = "delivering"
+	Delivered  State = "delivered"
+	GivenUp    State = "given-up"
+)
+
+// Status is how a target stands.
+type Status struct {
+	Target     string
+	Waiting    int
+	Delivering int
+	Delivered  int // in the last 24 hours
+	GivenUp    int
+	Oldest     time.Time // when the oldest that waits was added; zero: none waits
+	Next       time.Time // when one that waits is tried next
+}
+
+// Job is a delivery, or a window of them, on its way to a target.
+type Job struct {
+	Target   string
+	Sequence int64 // of the delivery in the journal, or of the first of its window
+	State    State
+	Attempts int
+	Added    time.Time
+	Next     time.Time // when it is tried next, where it waits
+	Error    string    // of the last attempt
+}
+
+// Selection chooses jobs that are not done. The zero value chooses all.
+type Selection struct {
+	Target   string // "": any
+	GivenUp  bool   // only those
+	Sequence int64  // of this delivery; 0: any
+}

@@ -1,0 +1,282 @@
+// Package relay delivers what a journal keeps, on and on, until it has arrived
+// at its targets: an application, a chat channel, a command.
+//
+// The journal is the truth, and River carries it out. A cursor in the same
+// database says up to which delivery there are jobs; they are added in the
+// transaction that moves it. So a delivery that was kept reaches every target
+// that wants it at least once, whenever a process is killed: what it was doing
+// is done again a minute later, and nothing is passed over. Several processes
+// may relay from one database.
+//
+// A failed attempt is repeated by the schedule of [Delays] until time is up. A
+// target that keeps failing is tried less often as a whole, and holds up no
+// other.
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+)
+
+// Options configure a [Relay]. Journal is required.
+type Options struct {
+	Journal *journal.Journal
+	Targets []Target // may be empty to look at jobs and to change them
+	// Finish is how long what is under way may take at the end; 0: 10 s. What
+	// takes longer is done again later.
+	Finish time.Duration
+	// Attempted is called after every attempt, from the goroutines that deliver.
+	// nil: not called.
+	Attempted func(delivery.Attempt)
+	Log       func(line string) // what goes wrong beside attempts; nil: nothing does
+	Now       func() time.Time  // nil: time.Now
+	Jitter    func() float64    // from 0 to 1; nil: random
+}
+
+// Relay delivers to targets. It may be used by several goroutines at once.
+type Relay struct {
+	options Options
+	journal *journal.Journal
+	queue   queue
+	targets map[string]*target
+	began   map[string]int64 // by target: after which delivery
+	wake    chan struct{}
+	reading chan struct{} // a place for each that reads the journal
+
+	followed atomic.Int64 // when the journal was last followed, in Unix nanoseconds
+}
+
+// target is a [Target] at work.
+type target struct {
+	Target
+	gate *gate
+}
+
+// Open opens the relay of a journal, and makes its tables where there are none:
+// it begins with what is kept from then on.
+func Open(ctx context.Context, options Options) (*Relay, error) {
+	options = options.withDefaults()
+	r := &Relay{
+		options: options, journal: options.Journal, targets: map[string]*target{},
+		wake: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
+	}
+	var lanes []lane
+	var names []string
+	for _, t := range options.Targets {
+		t = t.withDefaults()
+		if r.targets[t.Name] != nil {
+			return nil, fmt.Errorf("two targets are named %s", t.Name)
+		}
+		r.targets[t.Name] = &target{t, newGate(t, options.Now)}
+		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + 2*maxShut + limitMargin})
+		names = append(names, t.Name)
+	}
+	if err := r.open(ctx, lanes, names); err != nil {
+		return nil, fmt.Errorf("open the relay: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Relay) open(ctx context.Context, lanes []lane, names []string) (err error) {
+	if r.queue, err = newQueue(ctx, r.journal, lanes, r.options.Finish, slog.New(logHandler{r.options.Log})); err != nil {
+		return err
+	}
+	newest, err := r.journal.Last(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if r.began, err = r.queue.begin(ctx, newest, names); err != nil {
+		return err
+	}
+	return r.hold(ctx)
+}
+
+const (
+	maxReading  = 4 // at a time: each connection to the database takes memory
+	limitMargin = 5 * time.Second
+)
+
+func (o Options) withDefaults() Options {
+	if o.Finish == 0 {
+		o.Finish = 10 * time.Second
+	}
+	if o.Attempted == nil {
+		o.Attempted = func(delivery.Attempt) {}
+	}
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	return o
+}
+
+// Run relays until the context ends. Then it finishes what is under way.
+func (r *Relay) Run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.queue.work(running, r.do) })
+	group.Go(func() error {
+		r.follow(running)
+		return nil
+	})
+	if err := group.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Wake says that the journal has something new. What others add to it is found
+// within a second.
+func (r *Relay) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// do makes one attempt at a job, if it is its turn.
+func (r *Relay) do(ctx context.Context, c claim) verdict {
+	t := r.targets[c.target]
+	if wait, ok := r.turn(ctx, c); !ok {
+		return verdict{fate: later, wait: wait}
+	}
+	if wait, ok := t.gate.pass(ctx); !ok {
+		return verdict{fate: later, wait: wait}
+	}
+	batch, err := r.load(ctx, t, c)
+	switch {
+	case errors.Is(err, errPruned):
+		t.gate.release()
+		return verdict{fate: givenUp, reason: err.Error()}
+	case err != nil:
+		t.gate.release()
+		r.options.Log(err.Error())
+		return verdict{fate: later, wait: journalPause}
+	}
+	at := r.options.Now()
+	attempt := t.Carrier.Carry(ctx, batch)
+	if ctx.Err() != nil && !attempt.OK() {
+		t.gate.release()
+		return verdict{fate: later} // time to end
+	}
+	attempt.Number, attempt.Target = c.attempt, t.Name
+	v := t.after(attempt, c, r.options.Now(), r.options.Jitter())
+	t.gate.tell(attempt)
+	attempt.Note = v.note()
+	for _, sequence := range batch.sequences {
+		if err := r.journal.KeepAttempt(sequence, at, attempt); err != nil {
+			r.options.Log(err.Error())
+		}
+	}
+	r.options.Attempted(attempt)
+	return v
+}
+
+const journalPause = 5 * time.Second
+
+// turn waits until no job of the same key is before this one. It returns after
+// which time to look again when that takes long.
+func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool) {
+	if c.key == "" {
+		return 0, true
+	}
+	for waited := time.Duration(0); waited < maxShut; waited += turnPause {
+		next, found, err := r.queue.ahead(ctx, c)
+		switch {
+		case err != nil:
+			r.options.Log(err.Error())
+			return journalPause, false
+		case !found:
+			return 0, true
+		}
+		if until := next.Sub(r.options.Now()); until > turnPause {
+			return until + turnPause, false
+		}
+		if !sleep(ctx, turnPause) {
+			return 0, false
+		}
+	}
+	return turnPause, false
+}
+
+const turnPause = 50 * time.Millisecond
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Status returns how each target stands that there is or was, by name.
+func (r *Relay) Status(ctx context.Context) ([]Status, error) { return r.queue.status(ctx) }
+
+// Jobs returns the first of the jobs that are not done.
+func (r *Relay) Jobs(ctx context.Context, which Selection, limit int) ([]Job, error) {
+	return r.queue.jobs(ctx, which, limit)
+}
+
+// Check reports whether the queue can be reached and jobs are made of what the
+// journal gets.
+func (r *Relay) Check(ctx context.Context) error {
+	cursor, err := r.queue.cursor(ctx)
+	if err != nil {
+		return fmt.Errorf("read the cursor of the relay: %w", err)
+	}
+	if last := time.Since(time.Unix(0, r.followed.Load())); last > stalledAfter {
+		return fmt.Errorf("no jobs were made for %s, since delivery %d", words(last), cursor)
+	}
+	return nil
+}
+
+// stalledAfter is how long jobs may take to be made.
+const stalledAfter = time.Minute
+
+// Retry has jobs tried at once, with all their time and attempts again.
+func (r *Relay) Retry(ctx context.Context, which Selection) (int, error) {
+	return r.queue.again(ctx, which)
+}
+
+// Drop deletes jobs. The deliveries stay in the journal.
+func (r *Relay) Drop(ctx context.Context, which Selection) (int, error) {
+	return r.queue.drop(ctx, which)
+}
+
+// logHandler passes on what River complains about.
+type logHandler struct{ log func(string) }
+
+func (h logHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (h logHandler) Handle(_ context.Context, record slog.Record) error {
+	line := record.Message
+	record.Attrs(func(a slog.Attr) bool {
+		line += " " + a.String()
+		return true
+	})
+	h.log(line)
+	return nil
+}
+
+func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h logHandler) WithGroup(string) slog.Handler      { return h }

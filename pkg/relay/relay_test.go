@@ -1,0 +1,342 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/expect"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
+	"github.com/owoxhook/owoxhook/pkg/validate"
+)
+
+// carrier is a target that remembers what reached it.
+type carrier struct {
+	mu   sync.Mutex
+	got  []relay.Batch
+	fail func(relay.Batch) *delivery.Failure // nil: nothing fails
+}
+
+func (c *carrier) Carry(_ context.Context, b relay.Batch) delivery.Attempt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := delivery.Attempt{ID: b.Deliveries[0].ID, URL: "test"}
+	if c.fail != nil {
+		a.Failure = c.fail(b)
+	}
+	if a.OK() {
+		c.got = append(c.got, b)
+	}
+	return a
+}
+
+func (c *carrier) Show(relay.Batch) (string, error) { return "", nil }
+
+func (c *carrier) ids() (ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, b := range c.got {
+		for _, d := range b.Deliveries {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+// event makes a delivery of a run of a data mart.
+func event(id string, mart, run string, t owox.EventType) delivery.Delivery {
+	return delivery.Delivery{
+		Identity:   owox.Identity{ID: id, Event: t, ProjectID: "p", DataMartID: mart, Title: mart, RunID: run},
+		ReceivedAt: time.Now(), Method: "POST", Path: "/", State: delivery.StateValid, Body: []byte(`{"id":"` + id + `"}`),
+	}
+}
+
+// onEach runs a test on each database.
+func onEach(t *testing.T, test func(t *testing.T, j *journal.Journal)) {
+	t.Helper()
+	for name, database := range relay.Databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, openJournal(t, database(t)))
+		})
+	}
+}
+
+func openFile(t *testing.T) *journal.Journal {
+	t.Helper()
+	return openJournal(t, relay.Databases["sqlite"](t))
+}
+
+func openJournal(t *testing.T, where string) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(t.Context(), where, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return j
+}
+
+func keep(t *testing.T, j *journal.Journal, all ...delivery.Delivery) {
+	t.Helper()
+	for _, d := range all {
+		if err := j.Keep(&d, func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// running relays until the test ends, or stop is called.
+func running(t *testing.T, options relay.Options) (r *relay.Relay, stop func()) {
+	t.Helper()
+	options.Log = func(line string) { t.Log(line) }
+	r, err := relay.Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return r, stop
+}
+
+// eventually waits until what a function returns is as wanted.
+func eventually[T any](t *testing.T, what string, want T, got func() T) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if fmt.Sprint(got()) == fmt.Sprint(want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %v, want %v", what, got(), want)
+		}
+	}
+}
+
+func TestWhatIsKeptReachesEveryTarget(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		keep(t, j, event("before", "m", "r0", owox.RunFailed))
+		a, b := &carrier{}, &carrier{}
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: a}, {Name: "b", Carrier: b}}})
+		var want []string
+		for i := range 50 {
+			id := fmt.Sprintf("id-%02d", i)
+			want = append(want, id)
+			keep(t, j, event(id, "m", "r"+id, owox.RunFailed))
+			r.Wake()
+		}
+		for _, c := range []*carrier{a, b} {
+			eventually(t, "what arrived", want, func() []string {
+				ids := c.ids()
+				slices.Sort(ids)
+				return ids
+			})
+		}
+	})
+}
+
+func TestAFailingTargetHoldsUpNoOther(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		down := &carrier{fail: func(relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
+		up := &carrier{}
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "down", Carrier: down}, {Name: "up", Carrier: up}}})
+		for i := range 100 {
+			keep(t, j, event(fmt.Sprint("id-", i), "m", fmt.Sprint("r-", i), owox.RunFailed))
+		}
+		r.Wake()
+		eventually(t, "delivered to the other", 100, func() int { return len(up.ids()) })
+		all, err := r.Status(t.Context())
+		if err != nil || all[0].Target != "down" || all[0].Waiting+all[0].Delivering != 100 {
+			t.Errorf("status %+v, %v, want 100 that wait for the one that is down", all, err)
+		}
+	})
+}
+
+func TestConditionsChooseDeliveries(t *testing.T) {
+	failed := event("failed", "m1", "r1", owox.RunFailed)
+	successful := event("successful", "m2", "r2", owox.RunSuccessful)
+	test := event("test", "m1", "r3", owox.RunFailed)
+	test.IsTest = true
+	invalid := event("invalid", "m1", "r4", owox.RunFailed)
+	invalid.State, invalid.Findings = delivery.StateInvalid, []validate.Finding{{Rule: "r", Severity: validate.Error}}
+	again := event("again", "m1", "r5", owox.RunSuccessful)
+	twice := event("twice", "m1", "r6", owox.RunSuccessful)
+	gone := event("gone", "m3", "r7", owox.RunFailed)
+	gone.State = delivery.StateGone
+	all := []delivery.Delivery{failed, successful, test, invalid, again, twice, gone}
+	for _, c := range []struct {
+		name       string
+		conditions relay.Conditions
+		want       []string
+	}{
+		{"none", relay.Conditions{}, []string{"again", "failed", "gone", "successful", "test", "twice"}},
+		{"event", relay.Conditions{Events: []owox.EventType{owox.RunFailed}}, []string{"failed", "gone", "test"}},
+		{"recovered", relay.Conditions{Recovered: true}, []string{"again"}},
+		{"failed and recovered", relay.Conditions{Events: []owox.EventType{owox.RunFailed}, Recovered: true, Tests: relay.WithoutTests}, []string{"again", "failed", "gone"}},
+		{"only tests", relay.Conditions{Tests: relay.OnlyTests}, []string{"test"}},
+		{"data mart", relay.Conditions{DataMarts: []string{"m2", "m3"}}, []string{"gone", "successful"}},
+		{"project", relay.Conditions{Projects: []string{"other"}}, nil},
+		{"match", relay.Conditions{Matches: []expect.Match{{Path: owox.PathID, Value: "twice"}}}, []string{"twice"}},
+		{"invalid", relay.Conditions{Invalid: true, Matches: []expect.Match{{Path: owox.PathID, Value: "invalid"}}}, []string{"invalid"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			j := openFile(t)
+			got := &carrier{}
+			r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: got, Conditions: c.conditions}, {Name: "all", Carrier: &carrier{}}}})
+			keep(t, j, all...)
+			eventually(t, "relayed to the target without conditions", 6, func() int { return delivered(t, r, "all") })
+			stop()
+			ids := got.ids()
+			slices.Sort(ids)
+			if !slices.Equal(ids, c.want) {
+				t.Errorf("got %v, want %v", ids, c.want)
+			}
+		})
+	}
+}
+
+func delivered(t *testing.T, r *relay.Relay, target string) int {
+	t.Helper()
+	all, err := r.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Target == target {
+			return s.Delivered
+		}
+	}
+	return 0
+}
+
+// The sender repeats a run under its id after a timeout, and under a new one
+// after a crash of its own.
+func TestRepetitionsReachATargetOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		c := &carrier{}
+		keep(t, j, event("old", "m", "run-old", owox.RunFailed))
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c}}})
+		late := event("first", "m", "run-1", owox.RunFailed)
+		late.ReceivedAt = late.ReceivedAt.Add(25 * time.Hour)
+		keep(
+			t, j, event("first", "m", "run-1", owox.RunFailed), event("first", "m", "run-1", owox.RunFailed), event("second", "m", "run-1", owox.RunFailed),
+			event("third", "m", "run-1", owox.RunSuccessful), event("old", "m", "run-old", owox.RunFailed), late, event("last", "m", "run-2", owox.RunFailed),
+		)
+		r.Wake()
+		want := []string{"first", "first", "last", "old", "third"} // what came before the relay never reached the target
+		eventually(t, "what arrived", want, func() []string {
+			ids := c.ids()
+			slices.Sort(ids)
+			return ids
+		})
+	})
+}
+
+func TestAWindowBecomesOneMessage(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		all, marts := &carrier{}, &carrier{}
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{
+			{Name: "all", Carrier: all, Group: time.Second, MaxPerWindow: 3},
+			{Name: "marts", Carrier: marts, Group: time.Second, GroupByMart: true, Conditions: relay.Conditions{Events: []owox.EventType{owox.RunFailed}}},
+		}})
+		for i := range 12 {
+			keep(t, j, event(fmt.Sprint("id-", i), fmt.Sprint("m", i%3), fmt.Sprint("r", i), []owox.EventType{owox.RunFailed, owox.RunSuccessful}[i/9]))
+		}
+		keep(t, j, event("id-0", "m0", "r0", owox.RunFailed)) // a repetition
+		r.Wake()
+		describe := func(c *carrier) (words []string) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for _, b := range c.got {
+				words = append(words, fmt.Sprintf("%d of %d data marts, %d failed, %d named", b.Total, b.DataMarts, b.Failed, len(b.Deliveries)))
+			}
+			return words
+		}
+		eventually(t, "message about all", []string{"12 of 3 data marts, 9 failed, 3 named"}, func() []string { return describe(all) })
+		three := "3 of 1 data marts, 3 failed, 3 named"
+		eventually(t, "messages by data mart", []string{three, three, three}, func() []string { return describe(marts) })
+	})
+}
+
+func TestOrderedDeliveriesWaitForThoseBefore(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		var once sync.Once
+		c := &carrier{}
+		c.fail = func(b relay.Batch) (f *delivery.Failure) {
+			if b.Deliveries[0].ID == "a-0" {
+				once.Do(func() { f = &delivery.Failure{Kind: delivery.Reset, Error: "cut"} })
+			}
+			return f
+		}
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Ordered: true}}, Jitter: func() float64 { return 0 }})
+		var want []string
+		for i := range 4 {
+			want = append(want, fmt.Sprint("a-", i))
+			keep(t, j, event(fmt.Sprint("a-", i), "a", fmt.Sprint("ra-", i), owox.RunFailed), event(fmt.Sprint("b-", i), "b", fmt.Sprint("rb-", i), owox.RunFailed))
+		}
+		r.Wake()
+		of := func(mart string) func() []string {
+			return func() []string {
+				return slices.DeleteFunc(c.ids(), func(id string) bool { return id[:1] != mart })
+			}
+		}
+		eventually(t, "of the other data mart", []string{"b-0", "b-1", "b-2", "b-3"}, of("b"))
+		if early := of("a")(); len(early) > 0 && early[0] != "a-0" {
+			t.Errorf("%v came before the one that failed", early)
+		}
+		eventually(t, "of the data mart whose first failed", want, of("a"))
+	})
+}
+
+func TestTheJournalKeepsWhatWaits(t *testing.T) {
+	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"), journal.Options{Keep: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	c := &carrier{fail: func(relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
+	r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c}}})
+	const n = 1500
+	var group errgroup.Group
+	group.SetLimit(64)
+	for i := range n {
+		d := event(fmt.Sprint("id-", i), "m", fmt.Sprint("r-", i), owox.RunFailed)
+		group.Go(func() error { return j.Keep(&d, func() {}) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.Wake()
+	eventually(t, "jobs", n, func() int {
+		all, err := r.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0].Waiting + all[0].Delivering
+	})
+	stop()
+	if kept, err := j.Sequences(t.Context(), journal.Filter{}); err != nil || len(kept) != n {
+		t.Errorf("%d deliveries kept, %v, want all that wait", len(kept), err)
+	}
+}

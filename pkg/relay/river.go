@@ -1,0 +1,263 @@
+package relay
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// riverQueue is a queue of River. Tx is what its driver calls a transaction.
+type riverQueue[Tx any] struct {
+	db     *sql.DB // the same database
+	driver riverdriver.Driver[Tx]
+	start  func(ctx context.Context) (transaction[Tx], error)
+	client *river.Client[Tx]
+	lanes  []lane
+	do     func(context.Context, claim) verdict // set before jobs are worked
+	limit  time.Duration                        // of the time to finish what is under way
+}
+
+// transaction is one of a driver.
+type transaction[Tx any] struct {
+	raw      Tx
+	exec     func(query string, args ...any) (rows int64, err error)
+	commit   func() error
+	rollback func()
+}
+
+// lane is how jobs of a target are done.
+type lane struct {
+	target string
+	side   int           // at a time
+	limit  time.Duration // of the time of one
+}
+
+// River's own time limits. A process that is killed leaves jobs behind that
+// others must not do until they are surely nobody's.
+const (
+	rescueAfter  = time.Minute
+	fetchPause   = 10 * time.Millisecond
+	retention    = 24 * time.Hour // of jobs that are done
+	manyAttempts = 1000           // the schedule ends long before
+)
+
+func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dialect, log *slog.Logger) error {
+	if err := q.migrate(ctx, dialect, log); err != nil {
+		return err
+	}
+	workers := river.NewWorkers()
+	longest := rescueAfter / 2
+	config := &river.Config{
+		Workers: workers, Logger: log, FetchCooldown: fetchPause, SoftStopTimeout: q.limit, MaxAttempts: manyAttempts,
+		CompletedJobRetentionPeriod: retention, CancelledJobRetentionPeriod: -1, DiscardedJobRetentionPeriod: -1,
+	}
+	for _, l := range q.lanes {
+		if config.Queues == nil {
+			config.Queues = map[string]river.QueueConfig{}
+		}
+		config.Queues[l.target] = river.QueueConfig{MaxWorkers: l.side}
+		longest = max(longest, l.limit)
+	}
+	config.JobTimeout, config.RescueStuckJobsAfter = longest, longest+rescueAfter/2
+	river.AddWorker(workers, &worker{do: func(ctx context.Context, c claim) verdict { return q.do(ctx, c) }})
+	var err error
+	q.client, err = river.NewClient(q.driver, config)
+	return err
+}
+
+// migrate brings River's tables and our own up to date. Another process may do
+// so at the same moment: then a later look finds them so.
+func (q *riverQueue[Tx]) migrate(ctx context.Context, dialect goose.Dialect, log *slog.Logger) (err error) {
+	migrator, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: log})
+	if err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	own, err := goose.NewProvider(dialect, q.db, files, goose.WithTableName("relay_version"))
+	if err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		if _, err = own.Up(ctx); err == nil {
+			_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		}
+		if err == nil || attempt == 5 || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond << attempt)
+	}
+}
+
+// jobArgs are what River keeps of a job.
+type jobArgs struct {
+	Sequence int64  `json:"sequence"`
+	Key      string `json:"key,omitempty"`
+	Window   bool   `json:"window,omitempty"`
+
+	next time.Time // when it is to be tried again
+}
+
+const jobKind = "owoxhook_delivery"
+
+// Kind is River's name of the kind of job.
+func (jobArgs) Kind() string { return jobKind }
+
+type worker struct {
+	river.WorkerDefaults[jobArgs]
+	do func(context.Context, claim) verdict
+}
+
+// Work does a job and says it River's way.
+func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
+	v := w.do(ctx, claim{
+		id: j.ID, target: j.Queue, sequence: j.Args.Sequence, key: j.Args.Key, window: j.Args.Window, attempt: j.Attempt, since: j.CreatedAt,
+	})
+	switch v.fate {
+	case failed:
+		j.Args.next = time.Now().Add(v.wait)
+		return errors.New(v.reason)
+	case later:
+		return river.JobSnooze(max(0, v.wait))
+	case givenUp:
+		return river.JobCancel(errors.New(v.reason))
+	default:
+		return nil
+	}
+}
+
+// NextRetry returns what Work has decided.
+func (w *worker) NextRetry(j *river.Job[jobArgs]) time.Time { return j.Args.next }
+
+func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, claim) verdict) error {
+	q.do = do
+	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
+	<-ctx.Done()
+	return q.client.Stop(context.WithoutCancel(ctx))
+}
+
+func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, targets []string) (map[string]int64, error) {
+	for _, name := range append(targets, "") {
+		_, err := q.db.ExecContext(ctx, "INSERT INTO relay_cursors (name, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, newest)
+		if err != nil {
+			return nil, err
+		}
+	}
+	began := map[string]int64{}
+	rows, err := q.db.QueryContext(ctx, "SELECT name, sequence FROM relay_cursors")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var name string
+		var sequence int64
+		if err := rows.Scan(&name, &sequence); err != nil {
+			return nil, err
+		}
+		began[name] = sequence
+	}
+	return began, rows.Err()
+}
+
+func (q *riverQueue[Tx]) cursor(ctx context.Context) (sequence int64, err error) {
+	err = q.db.QueryRowContext(ctx, "SELECT sequence FROM relay_cursors WHERE name = ''").Scan(&sequence)
+	return sequence, err
+}
+
+func (q *riverQueue[Tx]) advance(ctx context.Context, from, to int64, jobs []job) (moved bool, err error) {
+	tx, err := q.start(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer tx.rollback() // does nothing after the commit
+	rows, err := tx.exec("UPDATE relay_cursors SET sequence = $1 WHERE name = '' AND sequence = $2", to, from)
+	if err != nil || rows == 0 {
+		return false, err
+	}
+	var params []river.InsertManyParams
+	for _, j := range jobs {
+		options := &river.InsertOpts{Queue: j.target}
+		if j.group > 0 {
+			opened, err := joinWindow(tx, j)
+			if err != nil {
+				return false, err
+			}
+			if !opened {
+				continue
+			}
+			options.ScheduledAt = time.Now().Add(j.group)
+		}
+		params = append(params, river.InsertManyParams{Args: jobArgs{Sequence: j.sequence, Key: j.key, Window: j.group > 0}, InsertOpts: options})
+	}
+	if len(params) > 0 {
+		if _, err := q.client.InsertManyFastTx(ctx, tx.raw, params); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.commit()
+}
+
+// joinWindow adds a delivery to the open window of its target, or opens one.
+func joinWindow[Tx any](tx transaction[Tx], j job) (opened bool, err error) {
+	rows, err := tx.exec("UPDATE relay_windows SET last_sequence = $1 WHERE target = $2 AND grouped_by = $3 AND closed = FALSE", j.sequence, j.target, j.common)
+	if err != nil || rows > 0 {
+		return false, err
+	}
+	_, err = tx.exec("INSERT INTO relay_windows (target, first_sequence, last_sequence, grouped_by, closed) VALUES ($1, $2, $2, $3, FALSE)", j.target, j.sequence, j.common)
+	return err == nil, err
+}
+
+func (q *riverQueue[Tx]) close(ctx context.Context, c claim) (w window, err error) {
+	err = q.db.QueryRowContext(ctx, `UPDATE relay_windows SET closed = TRUE WHERE target = $1 AND first_sequence = $2
+		RETURNING first_sequence, last_sequence, grouped_by`, c.target, c.sequence).Scan(&w.first, &w.last, &w.common)
+	return w, err
+}
+
+func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (next time.Time, found bool, err error) {
+	var id int64
+	err = q.db.QueryRowContext(ctx, `SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'running', 'scheduled')
+		AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT 1`, c.target, c.id, c.key).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	row, err := q.client.JobGet(ctx, id)
+	if err != nil {
+		return time.Time{}, !errors.Is(err, rivertype.ErrNotFound), err
+	}
+	return row.ScheduledAt, true, nil
+}
+
+func (q *riverQueue[Tx]) oldest(ctx context.Context) (sequence int64, err error) {
+	err = q.db.QueryRowContext(ctx, "SELECT args->>'sequence' FROM river_job WHERE id = (SELECT MIN(id) FROM river_job WHERE "+unfinished+")").Scan(&sequence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return sequence, err
+}
+
+func (q *riverQueue[Tx]) tidy(ctx context.Context, before int64) error {
+	_, err := q.db.ExecContext(ctx, "DELETE FROM relay_windows WHERE closed = TRUE AND last_sequence < $1", before)
+	return err
+}
