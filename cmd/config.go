@@ -329,7 +329,10 @@ func configurable(command *cobra.Command) []*pflag.Flag {
 }
 
 // url returns the configured endpoint, or "".
-func (c *config) url() string { return c.viper.GetString(keyURL) }
+func (c *config) url() string { return c.text(keyURL) }
+
+// text returns the configured value of a key, or "".
+func (c *config) text(key string) string { return c.viper.GetString(key) }
 
 // endpoints returns the endpoints of both files by their names in lower case.
 func (c *config) endpoints() map[string]target {

@@ -22,6 +22,8 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
+const defaultAddr = "127.0.0.1:8787"
+
 type listenOptions struct {
 	judgeFlags
 	expectFlags
@@ -121,7 +123,7 @@ deliveries and owoxhook replay.`,
 // bindReceiving adds the flags of all commands that receive.
 func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	flags := cmd.Flags()
-	flags.StringVar(&opts.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on; port 0 picks a free one")
+	flags.StringVar(&opts.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 picks a free one")
 	flags.StringVar(&opts.path, "path", "/", "`PATH` to receive on; others are answered with 404")
 	flags.StringVar(&opts.tlsCert, "tls-cert", "", "`FILE` with the certificate chain (PEM), to serve https")
 	flags.StringVar(&opts.tlsKey, "tls-key", "", "`FILE` with the key of the certificate (PEM)")

@@ -31,6 +31,7 @@ func commands() []namedCommand {
 		{"rules", newRulesCommand, false},
 		{"schema", newSchemaCommand, false},
 		{"config", newConfigCommand, false},
+		{"healthcheck", newHealthcheckCommand, false},
 		{"completion", newCompletionCommand, false},
 		{"version", newVersionCommand, true},
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is set by the linker when a release is built.
-var release = ""
+// release and commit are set by the linker when a release is built.
+var release, commit string
 
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -34,6 +34,9 @@ func version() string {
 	}
 	if number == "" {
 		number = "(devel)"
+	}
+	if commit != "" {
+		number += ", commit " + commit
 	}
 	return fmt.Sprintf("owoxhook %s (%s, %s/%s)", number, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -91,6 +91,9 @@ func (c *connections) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		one, _ := r.Context().Value(connectionKey{}).(*connection)
 		one.pending.Store(false)
+		if r.Method == http.MethodOptions && r.RequestURI == "*" {
+			return // it asks whether the server is there, even when that is busy
+		}
 		if one.over == nil {
 			next.ServeHTTP(w, r)
 			return

@@ -70,6 +70,8 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          log.New(logWriter(lines.line), "", 0),
 		ConnContext:       conns.begin,
 		ConnState:         conns.note,
+
+		DisableGeneralOptionsHandler: true, // ours also clears the connection
 	}
 	listener = netutil.LimitListener(listener, 2*conns.max)
 	ended := make(chan error, 1)
