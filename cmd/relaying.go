@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"sync/atomic"
 	"time"
@@ -29,9 +30,12 @@ type relaying struct {
 	reported  chan struct{} // closed when no more will be reported
 }
 
-// waitingAttempts is how many attempts wait for a reader of the output. More
-// are left out: nobody's terminal holds up deliveries.
-const waitingAttempts = 10_000
+// Attempts wait for a reader of the output. What is beyond is left out: nobody's
+// terminal holds up deliveries.
+const (
+	waitingAttempts = 5000
+	maxShownAnswer  = 4 << 10
+)
 
 // open opens the relay over the journal of a run.
 func (r *relaying) open(ctx context.Context, l *listening) (err error) {
@@ -129,6 +133,9 @@ func (r *relaying) attempted(a delivery.Attempt) {
 		r.failed.Add(1)
 	}
 	r.admin.attempted(a)
+	if len(a.Body) > maxShownAnswer {
+		a.Body, a.Cut = bytes.Clone(a.Body[:maxShownAnswer]), true
+	}
 	if a.Failure != nil && a.Number > 1 { // the hint was there
 		failure := *a.Failure
 		failure.Hint, a.Failure = "", &failure
@@ -172,6 +179,9 @@ func (r *relaying) counts() report.Summary {
 	counts := report.Summary{
 		{N: int(r.delivered.Load()), Name: "relayed", One: "relayed", Many: "relayed"},
 		{N: int(r.failed.Load()), Name: "failedAttempts", One: "failed attempt", Many: "failed attempts"},
+	}
+	if n := int(r.omitted.Load()); n > 0 {
+		counts = append(counts, report.Count{N: n, Name: "omittedAttempts", One: "attempt left out", Many: "attempts left out"})
 	}
 	return counts
 }

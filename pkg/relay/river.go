@@ -151,8 +151,16 @@ func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, clai
 		return fmt.Errorf("start the queue: %w", err)
 	}
 	<-ctx.Done()
-	return q.client.Stop(context.WithoutCancel(ctx))
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.limit+stopMargin)
+	defer cancel()
+	if err := q.client.Stop(stopping); err != nil {
+		return fmt.Errorf("stop the queue: %w: what was under way is done again", err)
+	}
+	return nil
 }
+
+// stopMargin is for a database that does not answer.
+const stopMargin = 10 * time.Second
 
 func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, targets []string) (map[string]int64, error) {
 	for _, name := range append(targets, "") {
