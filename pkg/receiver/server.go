@@ -89,6 +89,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.ShutdownTimeout, DefaultShutdownTimeout))
 	defer cancel()
+	server.SetKeepAlivesEnabled(false) // answers say so from here on
 	conns.close()
 	err := server.Shutdown(deadline)
 	if errors.Is(err, context.DeadlineExceeded) {
