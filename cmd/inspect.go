@@ -18,7 +18,6 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/inspector"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/receiver"
-	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
@@ -125,7 +124,7 @@ func (a *app) openPage(ctx context.Context, flags pageFlags, certificate *tls.Co
 	certificate = a.protectPage(&options, certificate)
 	p := &servedPage{app: a, flags: flags, url: listenURL(listener.Addr(), certificate != nil, "/"), listener: listener}
 	p.page = inspector.New(options)
-	p.server = receiver.Server{Handler: p.page, TLS: certificate, Log: func(line string) { a.note("page: %s", report.Escape(strings.TrimSpace(line))) }}
+	p.server = receiver.Server{Handler: p.page, TLS: certificate, Log: func(line string) { a.note("page: %s", strings.TrimSpace(line)) }}
 	return p, nil
 }
 

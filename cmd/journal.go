@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func (f journalFlags) redacted() string { return journal.Redact(f.file) }
 func readByAll(file string) bool {
 	const others = 0o004
 	info, err := os.Stat(file)
-	return err == nil && runtime.GOOS != "windows" && info.Mode()&others != 0
+	return err == nil && hasModes && info.Mode()&others != 0
 }
 
 // withJournal changes a journal that must be there.

@@ -65,14 +65,16 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		return errors.Join(err, <-served)
 	}
 	l.relay.start(ctx, stop)
-	l.underWay.Lock() // requests, the command and the tunnel have their own limits
+	l.underWay.Lock() // requests, the command, the tunnel and the relay have their own limits
 	close(gate.open)
 	verdict := l.wait(ctx, serving, address, served)
 	stop()
 	serveErr := <-served
 	l.public.close()
+	relayErr := l.relay.finish()
 	l.underWay.Unlock()
-	err := errors.Join(l.relay.end(), l.end(ctx, verdict))
+	l.relay.lastAttempts(ctx)
+	err := errors.Join(relayErr, l.end(ctx, verdict))
 	if serveErr != nil && !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}

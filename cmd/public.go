@@ -26,7 +26,6 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
-	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/tunnel"
 )
@@ -209,11 +208,11 @@ func (p *public) changed(s tunnel.State) {
 	}
 	switch {
 	case s.Err != nil:
-		p.note("listen: the tunnel is down: %s", report.Escape(s.Err.Error()))
+		p.note("listen: the tunnel is down: %s", s.Err.Error())
 	case p.url == before:
 		p.note("listen: the tunnel is up again")
 	default:
-		p.note("listen: the tunnel is up again, at another URL: give OWOX %s", report.Escape(p.url))
+		p.note("listen: the tunnel is up again, at another URL: give OWOX %s", p.url)
 	}
 }
 

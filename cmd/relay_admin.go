@@ -49,7 +49,7 @@ func (a *admin) start() {
 	if a != nil {
 		go func() {
 			if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-				a.app.note("relay: %s", report.Escape(err.Error()))
+				a.app.note("relay: %s", err.Error())
 			}
 		}()
 	}

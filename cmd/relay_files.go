@@ -127,7 +127,7 @@ func (a *app) checkSecretFile(file string) error {
 	case mode&0o022 != 0:
 		return usagef("%s can be changed by others, and so could where deliveries go: run chmod go-w %s", file, sender.ShellQuote(file))
 	case mode&0o044 != 0:
-		a.note("note: %s can be read by others: run chmod 600 %s", report.Escape(file), report.Escape(sender.ShellQuote(file)))
+		a.note("note: %s can be read by others: run chmod 600 %s", file, sender.ShellQuote(file))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (r *relaying) open(ctx context.Context, l *listening) (err error) {
 	r.closing, r.reported = make(chan struct{}), make(chan struct{})
 	r.relay, err = relay.Open(ctx, relay.Options{
 		Journal: l.journal, Targets: r.targets, Finish: r.flags.finish, Now: r.now, Attempted: r.attempted,
-		Log: func(line string) { r.note("relay: %s", report.Escape(line)) },
+		Log: func(line string) { r.note("relay: %s", line) },
 	})
 	if err != nil {
 		return journalError(err)
@@ -97,8 +97,8 @@ func (r *relaying) start(ctx context.Context, broken func()) {
 	r.admin.start()
 }
 
-// end finishes what is under way.
-func (r *relaying) end() error {
+// finish finishes what is under way, in its own time.
+func (r *relaying) finish() error {
 	if r == nil {
 		return nil
 	}
@@ -106,15 +106,30 @@ func (r *relaying) end() error {
 	err := <-r.ended
 	r.admin.end()
 	close(r.closing)
-	select {
-	case <-r.reported:
-	case <-time.After(lastAttempts):
-		r.note("relay: nobody reads the output")
-	}
 	return err
 }
 
-const lastAttempts = 5 * time.Second
+// lastAttempts waits until all attempts are reported, if somebody reads them.
+func (r *relaying) lastAttempts(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	patience := attemptsPatience
+	if ctx.Err() != nil {
+		patience = interruptedPatience
+	}
+	select {
+	case <-r.reported:
+	case <-time.After(patience):
+		r.note("relay: nobody reads the output")
+	}
+}
+
+// The queue of deliveries is as patient with a reader.
+const (
+	attemptsPatience    = 5 * time.Second
+	interruptedPatience = 250 * time.Millisecond
+)
 
 // received is called for every request.
 func (r *relaying) received(d delivery.Delivery) {
