@@ -53,7 +53,7 @@ var update = flag.Bool("update", false, "rewrite golden files in scripts")
 
 func TestMain(m *testing.M) {
 	_ = os.Setenv("GORACE", raceOptions)
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"owoxhook": main,
 		"endpoint": endpoint,
 		"measured": measured,
@@ -63,6 +63,19 @@ func TestMain(m *testing.M) {
 		"other":       tunnels.Other,
 		"sshservice":  tunnels.SSHService,
 	})
+}
+
+// tests have programs get the signals that whoever runs the tests has ignored, as
+// nohup does: what is caught here is not ignored there.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+	return t.M.Run()
 }
 
 // raceOptions let a program end at once under the race detector, which would
