@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"unicode"
@@ -52,7 +53,6 @@ func EscapeLines(text string) string {
 var (
 	anywhere = regexp.MustCompile(`##([A-Za-z]*\[)`)      // GitHub, Azure Pipelines, TeamCity
 	atStart  = regexp.MustCompile(`^([\s\pZ]*):(:[\w-])`) // GitHub
-	address  = regexp.MustCompile(`^::[0-9A-Fa-f:.]*$`)   // of version 6
 )
 
 // escapeCommands escapes what CI systems take for commands in what they log.
@@ -60,10 +60,16 @@ func escapeCommands(text string) string {
 	if strings.Contains(text, "##") {
 		text = anywhere.ReplaceAllString(text, `\x23#$1`)
 	}
-	if strings.Contains(text, "::") && !address.MatchString(text) {
+	if strings.Contains(text, "::") && !isAddress(text) {
 		text = atStart.ReplaceAllString(text, `$1\x3a$2`)
 	}
 	return text
+}
+
+// isAddress tells ::1, of IP version 6, from ::add::.
+func isAddress(text string) bool {
+	address, err := netip.ParseAddr(text)
+	return err == nil && address.Zone() == ""
 }
 
 func needsEscape(text string) bool {

@@ -206,6 +206,7 @@ func TestUnknownFormat(t *testing.T) {
 func FuzzEscape(f *testing.F) {
 	f.Add("plain \x1b[31m \u009b \u202e \xff\n\t")
 	f.Add(" \u2003::error file=x::y ###[add-mask]")
+	f.Add("::add::")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := report.Escape(text)
 		for _, r := range got {
