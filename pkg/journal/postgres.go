@@ -154,22 +154,62 @@ func (*postgres) rebind(query string) string {
 	return out.String()
 }
 
-// insertion is insertDelivery. As long as PostgreSQL does not know that runs are
-// many and events few, it would look for a run among all of its event: it cannot
-// by their index, then.
-func (p *postgres) insertion() string {
-	return p.rebind(strings.Replace(insertDelivery, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1))
+// insertion is insertDelivery for many rows, of which no two are of one id or run:
+// a column is an array. As long as PostgreSQL does not know that runs are many
+// and events few, it would look for a run among all of its event: it cannot by
+// their index, then.
+func insertion(types []string) string {
+	from, names := make([]string, len(types)), make([]string, len(types))
+	for i, element := range types {
+		from[i], names[i] = fmt.Sprintf("$%d::%s[]", i+1, element), fmt.Sprint("v", i)
+	}
+	query := strings.Replace(insertDelivery, "event = ? ORDER BY sequence", "(event || '') = ? ORDER BY sequence + 0", 1)
+	for _, name := range names {
+		query = strings.Replace(query, "?", "came."+name, 1)
+	}
+	into, rest, _ := strings.Cut(query, "VALUES (")
+	values, returning, _ := strings.Cut(rest, ")\n\t\tRETURNING")
+	return into + "SELECT " + values + " FROM unnest(" + strings.Join(from, ", ") + ") WITH ORDINALITY AS came (" +
+		strings.Join(names, ", ") + ", place) ORDER BY place RETURNING" + returning
 }
 
 // insertAll sends all rows at once: one round trip for a group.
 func (p *postgres) insertAll(ctx context.Context, conn *sql.Conn, rows []*row) error {
-	insert, batch := p.insertion(), &pgx.Batch{}
-	for _, r := range rows {
-		batch.Queue(insert, p.args(r.values)...).QueryRow(func(came pgx.Row) error { return r.scan(came) })
+	batch := &pgx.Batch{}
+	for len(rows) > 0 {
+		some := apart(rows)
+		rows = rows[len(some):]
+		columns, types := p.columns(some)
+		batch.Queue(insertion(types), columns...).Query(func(came pgx.Rows) error {
+			for i := 0; came.Next(); i++ {
+				if err := some[i].scan(came); err != nil {
+					return err
+				}
+			}
+			return came.Err()
+		})
 	}
 	return conn.Raw(func(driver any) error {
 		return driver.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() //nolint:forcetypeassert // we opened it
 	})
+}
+
+// statementBytes is about how much of bodies a statement may have, which is one
+// message to PostgreSQL.
+const statementBytes = 8 << 20
+
+// apart returns the first rows, as many as are of different ids and runs: a
+// statement does not see the rows that it writes itself.
+func apart(rows []*row) []*row {
+	seen, bytes := map[string]bool{}, 0
+	for i, r := range rows {
+		id, run := "id "+key(r.ID).stored(), "run "+key(r.RunID).stored()
+		if bytes += len(r.Body); i > 0 && (bytes > statementBytes || r.ID != "" && seen[id] || r.RunID != "" && !r.IsTest && seen[run]) {
+			return rows[:i]
+		}
+		seen[id], seen[run] = true, true
+	}
+	return rows
 }
 
 // sampled is how many deliveries used looks at.

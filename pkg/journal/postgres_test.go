@@ -424,6 +424,31 @@ func TestPasswordsAreRedacted(t *testing.T) {
 	}
 }
 
+func TestRowsOfAStatementAreApart(t *testing.T) {
+	of := func(id, run string, test bool, bytes int) *row {
+		d := sample(0)
+		d.ID, d.RunID, d.IsTest, d.Body = id, run, test, make([]byte, bytes)
+		return &row{Delivery: &d}
+	}
+	for name, c := range map[string]struct {
+		rows []*row
+		want int
+	}{
+		"all different":            {[]*row{of("1", "a", false, 0), of("2", "b", false, 0)}, 2},
+		"an id again":              {[]*row{of("1", "a", false, 0), of("2", "b", false, 0), of("1", "c", false, 0)}, 2},
+		"a run again":              {[]*row{of("1", "a", false, 0), of("2", "a", false, 0)}, 1},
+		"the run of test events":   {[]*row{of("1", "a", true, 0), of("2", "a", true, 0)}, 2},
+		"no id, no run":            {[]*row{of("", "", false, 0), of("", "", false, 0)}, 2},
+		"an id that is stored so":  {[]*row{of("\x00", "a", false, 0), of("\ufffd", "b", false, 0)}, 1},
+		"more than a statement":    {[]*row{of("1", "a", false, statementBytes), of("2", "b", false, 1)}, 1},
+		"one that is more than it": {[]*row{of("1", "a", false, statementBytes+1), of("2", "b", false, 1)}, 1},
+	} {
+		if got := len(apart(c.rows)); got != c.want {
+			t.Errorf("%s: %d rows in a statement, want %d", name, got, c.want)
+		}
+	}
+}
+
 func TestManyProcessesMakeOneJournal(t *testing.T) {
 	where := newDatabase(t)
 	var running sync.WaitGroup
@@ -452,10 +477,10 @@ func TestDeliveriesAreLookedForByIndexesFromTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := j.database.(*postgres)
+	columns, types := j.database.(*postgres).columns([]*row{{values: values}})
 	var plan []string
 	err = j.submit(func(ctx context.Context) error {
-		rows, err := j.conn.QueryContext(ctx, "EXPLAIN "+p.insertion(), p.args(values)...)
+		rows, err := j.conn.QueryContext(ctx, "EXPLAIN "+insertion(types), columns...)
 		if err != nil {
 			return err
 		}
@@ -466,7 +491,7 @@ func TestDeliveriesAreLookedForByIndexesFromTheStart(t *testing.T) {
 		return err
 	})
 	got := strings.Join(plan, "\n")
-	if err != nil || strings.Count(got, "deliveries_webhook_id") != 1 || strings.Count(got, "deliveries_run") != 1 || strings.Count(got, " Scan ") != 2 {
+	if err != nil || strings.Count(got, "deliveries_webhook_id") != 1 || strings.Count(got, "deliveries_run") != 1 || strings.Contains(got, "Seq Scan") {
 		t.Errorf("%v, want a look into deliveries_webhook_id and one into deliveries_run, got\n%s", err, got)
 	}
 }

@@ -32,7 +32,7 @@ func (*postgres) args(values []any) []any {
 	for i, value := range values {
 		switch v := value.(type) {
 		case key:
-			out[i] = shortKey(text(string(v)))
+			out[i] = v.stored()
 		case jsonText:
 			out[i] = withoutZeros(string(v))
 		case string:
@@ -44,13 +44,49 @@ func (*postgres) args(values []any) []any {
 	return out
 }
 
+// columns returns the arguments of rows as arrays, one for each column, and the
+// types of their elements.
+func (p *postgres) columns(rows []*row) (columns []any, types []string) {
+	args := make([][]any, len(rows))
+	for i, r := range rows {
+		args[i] = p.args(r.values)
+	}
+	for i, first := range rows[0].values {
+		column, element := any(nil), ""
+		switch first.(type) {
+		case bool:
+			column, element = columnOf[bool](args, i), "boolean"
+		case int:
+			column, element = columnOf[int](args, i), "integer"
+		case []byte:
+			column, element = columnOf[[]byte](args, i), "bytea"
+		case jsonText:
+			column, element = columnOf[string](args, i), "jsonb"
+		default: // one that may be nil is a text
+			column, element = columnOf[string](args, i), "text"
+		}
+		columns, types = append(columns, column), append(types, element)
+	}
+	return columns, types
+}
+
+func columnOf[T any](args [][]any, i int) []*T {
+	column := make([]*T, len(args))
+	for n, row := range args {
+		if value, ok := row[i].(T); ok {
+			column[n] = &value
+		}
+	}
+	return column
+}
+
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
-// shortKey ends a long text with a hash of it, so that it still is like no
-// other.
-func shortKey(s string) string {
+// stored ends a long text with a hash of it, so that it still is like no other.
+func (k key) stored() string {
+	s := text(string(k))
 	if len(s) <= maxKey {
 		return s
 	}

@@ -261,6 +261,55 @@ func TestDuplicatesAreFound(t *testing.T) {
 	})
 }
 
+// What comes while the journal is busy is written together.
+func TestDuplicatesWithinAGroupAreFound(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		j := open(t, Options{})
+		busy, free := make(chan struct{}), make(chan struct{})
+		var running sync.WaitGroup
+		running.Go(func() {
+			_ = j.submit(func(context.Context) error { close(busy); <-free; return nil })
+		})
+		<-busy
+		const ids, times = 20, 5
+		for n := range ids * times {
+			d := sample(n % ids)
+			if n/ids == times-1 {
+				d.ID = fmt.Sprint("of the same run ", n)
+			}
+			running.Go(func() {
+				if _, err := keep(j, d); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for len(j.queue) < ids*times {
+			time.Sleep(time.Millisecond)
+		}
+		close(free)
+		running.Wait()
+		first, firstRun := map[string]int64{}, map[string]Entry{}
+		for _, e := range list(t, j, Filter{Oldest: true, Limit: ids * times}) {
+			if e.DuplicateOf != first[e.ID] || e.Duplicate != (first[e.ID] > 0) {
+				t.Errorf("%d is a duplicate of %d, want %d", e.Sequence, e.DuplicateOf, first[e.ID])
+			}
+			if first[e.ID] == 0 {
+				first[e.ID] = e.Sequence
+			}
+			earlier, seen := firstRun[e.RunID]
+			if want := earlier.Sequence; seen && earlier.ID != e.ID && e.SameRunAs != want {
+				t.Errorf("%d is of the same run as %d, want %d", e.Sequence, e.SameRunAs, want)
+			}
+			if !seen {
+				firstRun[e.RunID] = e
+			}
+		}
+		if len(first) != 2*ids || len(firstRun) != ids {
+			t.Errorf("%d ids and %d runs, want %d and %d", len(first), len(firstRun), 2*ids, ids)
+		}
+	})
+}
+
 func TestFailedGroupLeavesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, open opener) {
 		j := open(t, Options{})
