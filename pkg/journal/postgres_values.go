@@ -52,7 +52,8 @@ func (p *postgres) columns(rows []*row) (columns []any, types []string) {
 		args[i] = p.args(r.values)
 	}
 	for i, first := range rows[0].values {
-		column, element := any(nil), ""
+		var column any
+		var element string
 		switch first.(type) {
 		case bool:
 			column, element = columnOf[bool](args, i), "boolean"
