@@ -15,18 +15,26 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
+// queueOptions configure a queue.
+type queueOptions struct {
+	lanes  []lane
+	finish time.Duration    // of the time to finish what is under way
+	now    func() time.Time // nil: the time of this machine, and of the database
+	log    *slog.Logger
+}
+
 // newQueue returns the queue in the database of a journal.
-func newQueue(ctx context.Context, j *journal.Journal, lanes []lane, limit time.Duration, log *slog.Logger) (queue, error) {
+func newQueue(ctx context.Context, j *journal.Journal, options queueOptions) (queue, error) {
 	if pool := j.Pool(); pool != nil {
-		return postgresQueue(ctx, j.DB(), pool, lanes, limit, log)
+		return postgresQueue(ctx, j.DB(), pool, options)
 	}
-	return sqliteQueue(ctx, j.DB(), lanes, limit, log)
+	return sqliteQueue(ctx, j.DB(), options)
 }
 
 // sqliteQueue returns the queue in an SQLite database, over one connection that
 // writes. Its commits are not synced: what a power cut takes back is done
 // again, and the journal, whose commits are synced, has it all.
-func sqliteQueue(ctx context.Context, db *sql.DB, lanes []lane, limit time.Duration, log *slog.Logger) (queue, error) {
+func sqliteQueue(ctx context.Context, db *sql.DB, options queueOptions) (queue, error) {
 	if _, err := db.ExecContext(ctx, "PRAGMA synchronous = NORMAL"); err != nil {
 		return nil, err
 	}
@@ -43,12 +51,12 @@ func sqliteQueue(ctx context.Context, db *sql.DB, lanes []lane, limit time.Durat
 			return result.RowsAffected()
 		}, tx.Commit, func() { _ = tx.Rollback() }}, nil
 	}
-	q := &riverQueue[*sql.Tx]{db: db, driver: riversqlite.New(db), start: start, lanes: lanes, limit: limit}
-	return q, newRiver(ctx, q, goose.DialectSQLite3, log)
+	q := &riverQueue[*sql.Tx]{db: db, driver: riversqlite.New(db), start: start, queueOptions: options}
+	return q, newRiver(ctx, q, goose.DialectSQLite3)
 }
 
 // postgresQueue returns the queue in a PostgreSQL database.
-func postgresQueue(ctx context.Context, db *sql.DB, pool *pgxpool.Pool, lanes []lane, limit time.Duration, log *slog.Logger) (queue, error) {
+func postgresQueue(ctx context.Context, db *sql.DB, pool *pgxpool.Pool, options queueOptions) (queue, error) {
 	start := func(ctx context.Context) (transaction[pgx.Tx], error) {
 		tx, err := pool.Begin(ctx)
 		if err != nil {
@@ -59,6 +67,6 @@ func postgresQueue(ctx context.Context, db *sql.DB, pool *pgxpool.Pool, lanes []
 			return tag.RowsAffected(), err
 		}, func() error { return tx.Commit(ctx) }, func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }}, nil
 	}
-	q := &riverQueue[pgx.Tx]{db: db, driver: riverpgxv5.New(pool), start: start, lanes: lanes, limit: limit}
-	return q, newRiver(ctx, q, goose.DialectPostgres, log)
+	q := &riverQueue[pgx.Tx]{db: db, driver: riverpgxv5.New(pool), start: start, queueOptions: options}
+	return q, newRiver(ctx, q, goose.DialectPostgres)
 }

@@ -39,7 +39,7 @@ type Options struct {
 	// nil: not called.
 	Attempted func(delivery.Attempt)
 	Log       func(line string) // what goes wrong beside attempts; nil: nothing does
-	Now       func() time.Time  // nil: time.Now
+	Now       func() time.Time  // nil: time.Now, and the time of the database for when jobs are due
 	Jitter    func() float64    // from 0 to 1; nil: random
 }
 
@@ -65,6 +65,7 @@ type target struct {
 // Open opens the relay of a journal, and makes its tables where there are none:
 // it begins with what is kept from then on.
 func Open(ctx context.Context, options Options) (*Relay, error) {
+	now := options.Now
 	options = options.withDefaults()
 	r := &Relay{
 		options: options, journal: options.Journal, targets: map[string]*target{},
@@ -81,14 +82,14 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + 2*maxShut + limitMargin})
 		names = append(names, t.Name)
 	}
-	if err := r.open(ctx, lanes, names); err != nil {
+	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(logHandler{options.Log})}, names); err != nil {
 		return nil, fmt.Errorf("open the relay: %w", err)
 	}
 	return r, nil
 }
 
-func (r *Relay) open(ctx context.Context, lanes []lane, names []string) (err error) {
-	if r.queue, err = newQueue(ctx, r.journal, lanes, r.options.Finish, slog.New(logHandler{r.options.Log})); err != nil {
+func (r *Relay) open(ctx context.Context, options queueOptions, names []string) (err error) {
+	if r.queue, err = newQueue(ctx, r.journal, options); err != nil {
 		return err
 	}
 	newest, err := r.journal.Last(ctx)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,6 +169,62 @@ func TestAFailingTargetHoldsUpNoOther(t *testing.T) {
 		all, err := r.Status(t.Context())
 		if err != nil || all[0].Target != "down" || all[0].Waiting+all[0].Delivering != 100 {
 			t.Errorf("status %+v, %v, want 100 that wait for the one that is down", all, err)
+		}
+	})
+}
+
+// The clock runs 300 times as fast: an hour takes 12 seconds.
+func TestATargetThatIsDownForAnHourGetsEverything(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		const deliveries, speed = 1000, 300
+		began := time.Now()
+		now := func() time.Time { return began.Add(time.Since(began) * speed) }
+		c := &carrier{fail: func(relay.Batch) *delivery.Failure {
+			if now().Sub(began) > time.Hour {
+				return nil
+			}
+			return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
+		}}
+		var failed atomic.Int64
+		r, _ := running(t, relay.Options{
+			Journal: j, Targets: []relay.Target{{Name: "app", Carrier: c, Concurrency: 50}}, Now: now,
+			Attempted: func(a delivery.Attempt) {
+				if !a.OK() {
+					failed.Add(1)
+				}
+			},
+		})
+		var want []string
+		for i := range deliveries {
+			want = append(want, fmt.Sprintf("id-%04d", i))
+			keep(t, j, event(want[i], "m", want[i], owox.RunFailed))
+		}
+		r.Wake()
+		status := func() relay.Status {
+			all, err := r.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all[0]
+		}
+		eventually(t, "waits or is under way while the target is down", deliveries, func() int { return status().Waiting + status().Delivering })
+		for deadline := time.Now().Add(2 * time.Minute); len(c.ids()) < deliveries && time.Now().Before(deadline); {
+			time.Sleep(100 * time.Millisecond)
+		}
+		got := c.ids()
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d deliveries arrived, want each of %d once", len(got), deliveries)
+		}
+		if took := now().Sub(began); took < time.Hour || took > 4*time.Hour {
+			t.Errorf("all had arrived after %v, want a short time after an hour", took)
+		}
+		// 5 failures shut the way; then one attempt in 15 seconds, of an hour's 3600.
+		if n := failed.Load(); n < 6 || n > 50+3600/15 {
+			t.Errorf("%d attempts failed, want some, and by far not one for each delivery and time", n)
 		}
 	})
 }

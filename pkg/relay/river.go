@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -22,13 +21,12 @@ var migrations embed.FS
 
 // riverQueue is a queue of River. Tx is what its driver calls a transaction.
 type riverQueue[Tx any] struct {
+	queueOptions
 	db     *sql.DB // the same database
 	driver riverdriver.Driver[Tx]
 	start  func(ctx context.Context) (transaction[Tx], error)
 	client *river.Client[Tx]
-	lanes  []lane
 	do     func(context.Context, claim) verdict // set before jobs are worked
-	limit  time.Duration                        // of the time to finish what is under way
 }
 
 // transaction is one of a driver.
@@ -55,15 +53,20 @@ const (
 	manyAttempts = 1000           // the schedule ends long before
 )
 
-func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dialect, log *slog.Logger) error {
-	if err := q.migrate(ctx, dialect, log); err != nil {
+func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dialect) error {
+	if err := q.migrate(ctx, dialect); err != nil {
 		return err
 	}
 	workers := river.NewWorkers()
 	longest := rescueAfter / 2
 	config := &river.Config{
-		Workers: workers, Logger: log, FetchCooldown: fetchPause, SoftStopTimeout: q.limit, MaxAttempts: manyAttempts,
+		Workers: workers, Logger: q.log, FetchCooldown: fetchPause, SoftStopTimeout: q.finish, MaxAttempts: manyAttempts,
 		CompletedJobRetentionPeriod: retention, CancelledJobRetentionPeriod: -1, DiscardedJobRetentionPeriod: -1,
+	}
+	if q.now == nil {
+		q.now = time.Now
+	} else {
+		config.Test.Time = clock(q.now)
 	}
 	for _, l := range q.lanes {
 		if config.Queues == nil {
@@ -73,7 +76,7 @@ func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dial
 		longest = max(longest, l.limit)
 	}
 	config.JobTimeout, config.RescueStuckJobsAfter = longest, longest+rescueAfter/2
-	river.AddWorker(workers, &worker{do: func(ctx context.Context, c claim) verdict { return q.do(ctx, c) }})
+	river.AddWorker(workers, &worker{now: q.now, do: func(ctx context.Context, c claim) verdict { return q.do(ctx, c) }})
 	var err error
 	q.client, err = river.NewClient(q.driver, config)
 	return err
@@ -81,8 +84,8 @@ func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dial
 
 // migrate brings River's tables and our own up to date. Another process may do
 // so at the same moment: then a later look finds them so.
-func (q *riverQueue[Tx]) migrate(ctx context.Context, dialect goose.Dialect, log *slog.Logger) (err error) {
-	migrator, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: log})
+func (q *riverQueue[Tx]) migrate(ctx context.Context, dialect goose.Dialect) (err error) {
+	migrator, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: q.log})
 	if err != nil {
 		return err
 	}
@@ -114,6 +117,18 @@ type jobArgs struct {
 	next time.Time // when it is to be tried again
 }
 
+// clock is a clock of a test's.
+type clock func() time.Time
+
+// Now returns what the clock shows.
+func (c clock) Now() time.Time { return c() }
+
+// NowOrNil has the database use this clock, and not its own.
+func (c clock) NowOrNil() *time.Time {
+	now := c()
+	return &now
+}
+
 const jobKind = "owoxhook_delivery"
 
 // Kind is River's name of the kind of job.
@@ -121,7 +136,8 @@ func (jobArgs) Kind() string { return jobKind }
 
 type worker struct {
 	river.WorkerDefaults[jobArgs]
-	do func(context.Context, claim) verdict
+	now func() time.Time
+	do  func(context.Context, claim) verdict
 }
 
 // Work does a job and says it River's way.
@@ -131,7 +147,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 	})
 	switch v.fate {
 	case failed:
-		j.Args.next = time.Now().Add(v.wait)
+		j.Args.next = w.now().Add(v.wait)
 		return errors.New(v.reason)
 	case later:
 		return river.JobSnooze(max(0, v.wait))
@@ -151,7 +167,7 @@ func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, clai
 		return fmt.Errorf("start the queue: %w", err)
 	}
 	<-ctx.Done()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.limit+stopMargin)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.finish+stopMargin)
 	defer cancel()
 	if err := q.client.Stop(stopping); err != nil {
 		return fmt.Errorf("stop the queue: %w: what was under way is done again", err)
@@ -212,7 +228,7 @@ func (q *riverQueue[Tx]) advance(ctx context.Context, from, to int64, jobs []job
 			if !opened {
 				continue
 			}
-			options.ScheduledAt = time.Now().Add(j.group)
+			options.ScheduledAt = q.now().Add(j.group)
 		}
 		params = append(params, river.InsertManyParams{Args: jobArgs{Sequence: j.sequence, Key: j.key, Window: j.group > 0}, InsertOpts: options})
 	}
