@@ -114,7 +114,6 @@ deliveries and owoxhook replay.`,
 	bindReceiving(cmd, &opts)
 	opts.expectFlags.bind(cmd)
 	opts.forwardFlags.bind(cmd)
-	opts.public.bind(cmd)
 	cmd.Flags().BoolVar(&opts.noJournal, "no-journal", false, "do not keep deliveries")
 	a.bindReport(cmd)
 	return cmd
@@ -134,6 +133,7 @@ func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	flags.DurationVar(&opts.delay, "delay", 0, "wait before each answer")
 	flags.BoolVarP(&opts.verbose, "verbose", "v", false, "print headers and bodies too")
 	flags.IntVar(&opts.maxConns, "max-connections", receiver.DefaultMaxConnections, "serve `N` connections at a time and answer 503 on more, which OWOX retries")
+	opts.public.bind(cmd)
 	opts.judgeFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
@@ -141,6 +141,14 @@ func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
 	opts.page.bind(cmd)
 	complete(cmd, "allow-ip", "owox")
+}
+
+// command is what receives: its own notes begin with that.
+func (o *listenOptions) command() string {
+	if o.relaying != nil {
+		return "relay"
+	}
+	return "listen"
 }
 
 // splitAtDash returns the arguments before and after --.
@@ -195,7 +203,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		a.buffer()
 	}
 	limitMemory()
-	return a.reporting(report.Options{Command: "listen", Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
+	return a.reporting(report.Options{Command: opts.command(), Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
 		listener, err := listenOn(ctx, opts.addr)
 		if err != nil {
 			return err
@@ -218,7 +226,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 			return errors.Join(err, listener.Close())
 		}
 		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
-			a.note("listen: %s", strings.TrimSpace(line))
+			a.note("%s: %s", opts.command(), strings.TrimSpace(line))
 		}})
 	})
 }

@@ -196,7 +196,7 @@ func (l *listening) closeJournal() {
 		return
 	}
 	if err := l.journal.Close(); err != nil {
-		l.note("listen: %v", err)
+		l.note("%s: %v", l.opts.command(), err)
 	}
 }
 
@@ -210,7 +210,7 @@ func (l *listening) journalFile() string {
 func (l *listening) received(d delivery.Delivery) {
 	if d.State == delivery.StateGone && d.Sequence > 0 {
 		if err := l.journal.KeepGone(d.Sequence); err != nil {
-			l.note("listen: %v", err)
+			l.note("%s: %v", l.opts.command(), err)
 		}
 	}
 	l.relay.received(d)
@@ -242,7 +242,7 @@ func (l *listening) end(ctx context.Context, verdict error) error {
 		err = l.reporter.Report(summary)
 	case errors.Is(err, report.ErrStuck):
 		l.flush = func() error { return nil } // or it gets stuck too
-		l.note("listen: %v: %s", err, summary)
+		l.note("%s: %v: %s", l.opts.command(), err, summary)
 		err = nil
 	}
 	if err != nil {

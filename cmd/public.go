@@ -65,6 +65,7 @@ func (f *publicFlags) take(args []string) (rest []string) {
 type public struct {
 	*app
 	way      tunnel.Way
+	command  string
 	path     string
 	patience time.Duration // with a test event
 
@@ -107,7 +108,7 @@ func (a *app) newPublic(opts *listenOptions) (*public, error) {
 	} else if a.config.from[keyPath] == workFile && !opts.public.changed(keyPath) && !a.config.trusted() {
 		a.note("note: %s sets path, which others may know", configFile)
 	}
-	return &public{app: a, way: way, path: opts.path, patience: tryFor}, nil
+	return &public{app: a, way: way, command: opts.command(), path: opts.path, patience: tryFor}, nil
 }
 
 // keptPath returns the path of the public URL, which stays the same from day to
@@ -208,11 +209,11 @@ func (p *public) changed(s tunnel.State) {
 	}
 	switch {
 	case s.Err != nil:
-		p.note("listen: the tunnel is down: %s", s.Err.Error())
+		p.note("%s: the tunnel is down: %s", p.command, s.Err.Error())
 	case p.url == before:
-		p.note("listen: the tunnel is up again")
+		p.note("%s: the tunnel is up again", p.command)
 	default:
-		p.note("listen: the tunnel is up again, at another URL: give OWOX %s", p.url)
+		p.note("%s: the tunnel is up again, at another URL: give OWOX %s", p.command, p.url)
 	}
 }
 

@@ -53,6 +53,9 @@ on where it was.`,
 		Example: `  # an application that may be down
   owoxhook relay --to https://app.example.com/hooks/owox
 
+  # on a machine without a public address
+  owoxhook relay --to http://localhost:3000/hook --public --allow-ip owox
+
   # failures to a channel too, and when they are over
   owoxhook relay --to slack:@slack-url --only failed --only recovered
 
@@ -64,7 +67,7 @@ on where it was.`,
 
   # targets in a file, and health and metrics on a port of their own
   owoxhook relay --config relay.yaml --admin 127.0.0.1:9090`,
-		Args: unknownCommand,
+		Args: func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, opts.public.take(args)) },
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRelay(cmd.Context(), a, opts) },
 	}
 	bindReceiving(cmd, &opts.listenOptions)
