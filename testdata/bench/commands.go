@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,22 +69,6 @@ func (b *bench) send() error {
 		}
 	}
 	compare(fmt.Sprintf("send -n %d -c 64", sent), "/s", ours.rates(), theirs.rates(), atLeast(0.9, ""))
-	return nil
-}
-
-func (b *bench) startUp() error {
-	one, libraries := filepath.Join(b.dir, "one"), filepath.Join(b.dir, "libraries")
-	if err := errors.Join(b.build("./testdata/bench/one", one), b.build("./testdata/bench/libraries", libraries)); err != nil {
-		return err
-	}
-	sides, err := b.inTurn(100*b.rounds, [][]string{{one}, {b.owoxhook, "version"}, {b.owoxhook, "sample"}, {libraries}})
-	if err != nil {
-		return err
-	}
-	sides[0].name = "a line with cobra"
-	compare("version", "ms", sides[1], sides[0], atMost(2.2, ""))
-	compare("sample", "ms", sides[2], sides[0], atMost(2.2, ""))
-	compare("  its libraries alone", "ms", sides[3], sides[0], limit{})
 	return nil
 }
 
