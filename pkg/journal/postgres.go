@@ -25,6 +25,8 @@ type postgres struct {
 	db       *sql.DB // over pool
 }
 
+const minConns = 2
+
 // OWOX gives up after 10 seconds, and does not try again then: it is told
 // within five.
 const (
@@ -76,7 +78,10 @@ func (p *postgres) openReader(ctx context.Context) (*sql.DB, error) {
 	}
 	set := u.Query()
 	if !set.Has("pool_max_conns") {
-		config.MaxConns = 10 // one of them is the writer's
+		config.MaxConns = 10
+	}
+	if config.MaxConns < minConns {
+		return nil, fmt.Errorf("%w: pool_max_conns is %d, want %d or more: one connection writes, and others read", ErrURL, config.MaxConns, minConns)
 	}
 	if !set.Has("connect_timeout") {
 		config.ConnConfig.ConnectTimeout = connectTimeout

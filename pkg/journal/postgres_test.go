@@ -113,6 +113,7 @@ func TestWhatDatabaseCannotBeOpened(t *testing.T) {
 		"another program's":  {with("CREATE TABLE deliveries (parcel TEXT)"), ErrForeign, ""},
 		"another encoding":   {changed(func(u *url.URL) { u.Path, u.RawQuery = "/latin", "" }), ErrEncoding, "LATIN1"},
 		"not a number":       {changed(func(u *url.URL) { u.RawQuery = "pool_max_conns=many&password=wrong-password" }), ErrURL, "pool_max_conns"},
+		"one connection":     {changed(func(u *url.URL) { u.RawQuery = "pool_max_conns=1" }), ErrURL, "want 2 or more"},
 		"not a URL":          {"postgres://owner:wrong-password@%zz/", ErrURL, ""},
 		"password elsewhere": {changed(func(u *url.URL) { u.User, u.RawQuery = url.User("owner"), "password=wrong-password" }), ErrLogin, ""},
 	} {
