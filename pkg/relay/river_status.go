@@ -92,8 +92,11 @@ func (s Selection) conditions() (where string, args []any) {
 		args = append(args, value)
 		parts = append(parts, part+" = $"+strconv.Itoa(len(args)))
 	}
-	if s.GivenUp {
+	switch {
+	case s.GivenUp:
 		parts[1] = givenUpStates
+	case s.Waiting:
+		parts[1] = waitingStates
 	}
 	if s.Target != "" {
 		add("queue", s.Target)
