@@ -41,6 +41,7 @@ type targetRow struct {
 type jobList struct {
 	Jobs  []jobRow
 	Total int
+	Wait  bool // they are tried again
 }
 
 // jobRow is a delivery on its way to a target.
@@ -92,7 +93,7 @@ func (i *Inspector) relay(w http.ResponseWriter, r *http.Request) {
 
 // newRelay asks how the relay stands, and lists jobs of a target, or of all.
 func (i *Inspector) newRelay(ctx context.Context, target string) (v relayView, err error) {
-	v.Token = i.token
+	v.Token, v.Waiting.Wait = i.token, true
 	all, err := i.options.Relay.Status(ctx)
 	if err != nil {
 		return v, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -33,7 +34,9 @@ func (f *fakeRelay) Status(context.Context) (all []relay.Status, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
-	for _, name := range []string{"alerts", "app", "old"} {
+	names := append(slices.Collect(maps.Keys(f.targets)), "old")
+	slices.Sort(names)
+	for _, name := range names {
 		s := relay.Status{Target: name, Delivered: 7, Slowed: f.slowed && name == "app"}
 		for _, j := range f.jobs {
 			switch {
@@ -141,10 +144,10 @@ func TestRelayPagesShowHowTheRelayStands(t *testing.T) {
 	for path, test := range map[string]struct{ has, lacks []string }{
 		"/": {has: []string{`<a href="/relay">Relay</a>`}},
 		"/relay": {has: []string{
-			"slowed down", "not a target of this relay", "3h ago", "in 10m", "status 503 Service Unavailable", "404 Not Found, 3 times",
+			"slowed down", "not configured", "3h ago", "in 10m", "status 503 Service Unavailable", "404 Not Found, 3 times",
 			`href="/deliveries/2"`, `id="job-1-app"`, `id="job-2-old"`, `href="/relay/drop?target=old&amp;shown="`, `href="/relay/test?target=app"`,
 		}, lacks: []string{"/relay/test?target=old", "s3cr3t"}},
-		"/relay?target=app":                     {has: []string{"Only <strong>app</strong>", `id="job-1-app"`, "Nothing was given up"}, lacks: []string{"job-1-alerts", "job-2-old"}},
+		"/relay?target=app":                     {has: []string{"only <strong>app</strong>", `id="job-1-app"`, "Nothing was given up"}, lacks: []string{"job-1-alerts", "job-2-old"}},
 		"/relay?target=nowhere":                 {has: []string{`id="job-1-app"`, `id="job-1-alerts"`}},
 		"/relay?retried=1":                      {has: []string{"1 delivery is tried again."}},
 		"/relay?dropped=<b>":                    {lacks: []string{"<b>", "dropped."}},
@@ -155,7 +158,7 @@ func TestRelayPagesShowHowTheRelayStands(t *testing.T) {
 		"/relay/drop?target=alerts&delivery=9":  {has: []string{"delivered or dropped meanwhile"}},
 		"/relay/drop":                           {has: []string{"Nothing to drop"}},
 		"/relay/drop?delivery=x":                {has: []string{"is not the number of a delivery"}},
-		"/relay/test?target=alerts":             {has: []string{"Test alerts", "nothing is kept"}, lacks: []string{"s3cr3t"}},
+		"/relay/test?target=alerts":             {has: []string{"Test alerts", "Nothing is kept"}, lacks: []string{"s3cr3t"}},
 		"/relay/test?target=old":                {has: []string{"has no target"}},
 		"/deliveries/1":                         {has: []string{"Not yet relayed", "3 attempts", "in 10m", "given up"}},
 	} {
