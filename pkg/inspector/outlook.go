@@ -18,7 +18,7 @@ type outlook struct {
 
 const (
 	relayEvery = 2 * time.Second
-	relayShare = 50 // times as long as asking takes, nothing is asked
+	relayShare = 20 // times as long as asking takes, nothing is asked
 )
 
 // forget has the next look see what was changed.
