@@ -218,6 +218,9 @@ func TestActionsOnARelayDoWhatTheySay(t *testing.T) {
 			}
 		}
 		form.Set("token", h.page.token)
+		if got := h.act(t, test.path, form, owox.Header{Name: "Sec-Fetch-Site", Value: "cross-site"}); got.code != 403 || f.left() != before {
+			t.Errorf("%s from another site: got status %d and %s, want 403 and no change", name, got.code, f.left())
+		}
 		got := h.act(t, test.path, form)
 		if got.code != test.want || got.header.Get("Location") != test.goes || f.left() != test.left {
 			t.Errorf("%s: got status %d to %q, left %s, want %d to %q, left %s", name, got.code, got.header.Get("Location"), f.left(), test.want, test.goes, test.left)
