@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/owoxhook/owoxhook/pkg/relay"
@@ -15,40 +16,40 @@ type dropView struct {
 }
 
 func (i *Inspector) dropForm(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	which, err := selection(query)
+	which, err := selection(r.URL.Query())
 	if err != nil {
 		i.fail(w, r, http.StatusBadRequest, "Nothing to drop: "+err.Error())
 		return
 	}
-	v := dropView{Selection: which, Shown: query.Get("shown")}
+	v, err := i.newDrop(r.Context(), which)
+	v.Shown = r.URL.Query().Get("shown")
+	switch {
+	case err != nil:
+		i.broken(w, r, err)
+	case v.Jobs == 0:
+		i.fail(w, r, http.StatusNotFound, "Nothing to drop: it was delivered or dropped meanwhile.")
+	default:
+		i.render(w, r, http.StatusOK, "drop", "Drop", v)
+	}
+}
+
+func (i *Inspector) newDrop(ctx context.Context, which relay.Selection) (dropView, error) {
+	v := dropView{Selection: which}
 	if which.Sequence != 0 {
-		jobs, err := i.jobs(r.Context(), which)
-		if err != nil {
-			i.broken(w, r, err)
-			return
-		}
+		jobs, err := i.jobs(ctx, which)
 		if v.Jobs = len(jobs); v.Jobs > 0 {
 			v.Job = jobs[0]
 		}
-	} else {
-		all, err := i.options.Relay.Status(r.Context())
-		if err != nil {
-			i.broken(w, r, err)
-			return
+		return v, err
+	}
+	all, err := i.options.Relay.Status(ctx)
+	for _, s := range all {
+		if which.Target != "" && which.Target != s.Target {
+			continue
 		}
-		for _, s := range all {
-			if which.Target != "" && which.Target != s.Target {
-				continue
-			}
-			if v.Jobs += s.GivenUp; !which.GivenUp {
-				v.Jobs += s.Waiting
-			}
+		if v.Jobs += s.GivenUp; !which.GivenUp {
+			v.Jobs += s.Waiting
 		}
 	}
-	if v.Jobs == 0 {
-		i.fail(w, r, http.StatusNotFound, "Nothing to drop: it was delivered or dropped meanwhile.")
-		return
-	}
-	i.render(w, r, http.StatusOK, "drop", "Drop", v)
+	return v, err
 }

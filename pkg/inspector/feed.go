@@ -225,7 +225,7 @@ func (s *follower) send(ctx context.Context, to *stream) (wait time.Duration, er
 func (s *stream) write(text []byte) error {
 	s.lastWrite = time.Now()
 	_ = s.control.SetWriteDeadline(s.lastWrite.Add(s.stuck)) // of a recorder there is none
-	if _, err := s.w.Write(text); err != nil {
+	if _, err := s.w.Write(text); err != nil {               //nolint:gosec // of templates, which escape
 		return err
 	}
 	return s.control.Flush()

@@ -111,7 +111,10 @@ func (i *Inspector) newRelay(ctx context.Context, target string) (v relayView, e
 			v.GivenUp.Total += s.GivenUp
 		}
 	}
-	if v.Waiting.Jobs, err = i.jobs(ctx, relay.Selection{Target: v.Target, Waiting: true}); err == nil {
+	if v.Waiting.Total > 0 {
+		v.Waiting.Jobs, err = i.jobs(ctx, relay.Selection{Target: v.Target, Waiting: true})
+	}
+	if v.GivenUp.Total > 0 && err == nil {
 		v.GivenUp.Jobs, err = i.jobs(ctx, relay.Selection{Target: v.Target, GivenUp: true})
 	}
 	return v, err
