@@ -187,7 +187,11 @@ func (l *listening) openPage(ctx context.Context, listener net.Listener, certifi
 	}
 	here := listenURL(listener.Addr(), certificate != nil, l.opts.path)
 	replay := forwardFlags{to: cmp.Or(l.opts.to, here)}.replayCommand(l.opts.journalFlags)
-	l.page, err = l.app.openPage(ctx, l.opts.page, certificate, inspector.Options{Journal: l.journal, Receiver: here, Answers: answers, Replay: replay})
+	options := inspector.Options{Journal: l.journal, Receiver: here, Answers: answers, Replay: replay}
+	if l.relay != nil {
+		options.Relay = l.relay.relay
+	}
+	l.page, err = l.app.openPage(ctx, l.opts.page, certificate, options)
 	return err
 }
 

@@ -30,7 +30,8 @@ applications, chat channels and commands.
 A failed attempt is repeated after 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 5 h,
 10 h, 10 h, and then every 12 h, for 72 h in all. Retry-After is obeyed. 410 ends
 it at once, and 400, 401, 403, 404 and 422 after three attempts. What is given up
-is kept until it is dropped or tried again: see owoxhook relay status.
+is kept until it is dropped or tried again: see owoxhook relay status, or the page
+that --ui serves.
 
 Delivery is at least once: an application can get an event twice, with the same
 X-Webhook-ID, after relay or the application was killed. What OWOX repeats itself

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
@@ -372,12 +371,7 @@ func oneTarget(targets []relay.Target, name string) (relay.Target, error) {
 
 // testBatch returns what the Test button sends.
 func (a *app) testBatch(event owox.EventType) relay.Batch {
-	id := a.newID()
-	body := owox.Sample{Event: event, ID: id, Now: a.now(), Test: true}.JSON()
-	headers := append(owox.Headers(id.String(), string(event)), owox.SenderHeaders()...)
-	return relay.Single(delivery.Delivery{
-		Identity: owox.Identify(body), ReceivedAt: a.now(), Method: owox.Method, Path: "/", Headers: headers, Body: body, State: delivery.StateValid,
-	})
+	return relay.Trial(owox.Sample{Event: event, ID: a.newID(), Now: a.now(), Test: true})
 }
 
 func (a *app) printShown(name, shown string) error {

@@ -44,7 +44,9 @@ func (i *Inspector) replay(w http.ResponseWriter, r *http.Request) {
 		v.Edited, request = true, withBody(request, text)
 	}
 	at := i.options.Now()
+	answer := unhurried(w)
 	v.New = i.sender.Deliver(r.Context(), request, nil).Last()
+	answer()
 	v.Answer = newBody(v.New.Body, nil)
 	if err := i.options.Journal.KeepAttempt(e.Sequence, at, v.New); err != nil {
 		v.NotKept = err.Error()

@@ -11,6 +11,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
@@ -26,6 +27,7 @@ type detailView struct {
 	Request  []finding
 	HeaderRows
 	Attempts     []journal.Attempt
+	Jobs         []jobRow // of the relay, that are not done
 	SameID       []row
 	SameRun      []row
 	Compare      comparison
@@ -109,6 +111,11 @@ func (i *Inspector) newDetail(ctx context.Context, e journal.Entry, with string)
 	}
 	if v.Attempts, err = i.options.Journal.Attempts(ctx, e.Sequence); err != nil {
 		return v, err
+	}
+	if i.options.Relay != nil {
+		if v.Jobs, err = i.jobs(ctx, relay.Selection{Sequence: e.Sequence}); err != nil {
+			return v, err
+		}
 	}
 	related, err := i.options.Journal.Related(ctx, e, maxRelated)
 	if err != nil {

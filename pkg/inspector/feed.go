@@ -119,6 +119,13 @@ func (i *Inspector) feed(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		after, _ = strconv.ParseInt(r.URL.Query().Get("after"), 10, 64) // none: everything
 	}
+	s := follower{inspector: i, filter: f, after: after}
+	i.stream(w, r, s.send)
+}
+
+// stream serves a feed: it calls a function that writes what is new, if
+// anything is, and returns how long to wait for more.
+func (i *Inspector) stream(w http.ResponseWriter, r *http.Request, send func(context.Context, *stream) (time.Duration, error)) {
 	if i.feeds.Add(1) > maxFeeds {
 		i.feeds.Add(-1)
 		w.Header().Set("Retry-After", "30")
@@ -128,18 +135,18 @@ func (i *Inspector) feed(w http.ResponseWriter, r *http.Request) {
 	defer i.feeds.Add(-1)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	s := stream{inspector: i, w: w, control: http.NewResponseController(w), filter: f, after: after}
+	s := stream{w: w, control: http.NewResponseController(w), closed: i.closed, stuck: i.stuck, send: send}
 	_ = s.control.SetReadDeadline(time.Time{}) // the server's is for requests that end; of a recorder there is none
 	_ = s.run(r.Context())                     // the reader is gone, or comes back
 }
 
 // stream is one feed.
 type stream struct {
-	inspector *Inspector
 	w         http.ResponseWriter
 	control   *http.ResponseController
-	filter    filter
-	after     int64
+	closed    chan struct{}
+	stuck     time.Duration // a write that takes longer ends it
+	send      func(context.Context, *stream) (time.Duration, error)
 	lastWrite time.Time
 }
 
@@ -153,11 +160,14 @@ func (s *stream) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.inspector.closed:
+		case <-s.closed:
 			return nil
 		case <-timer.C:
 		}
-		wait, err := s.send(ctx)
+		wait, err := s.send(ctx, s)
+		if err == nil && time.Since(s.lastWrite) >= feedAlive {
+			err = s.write([]byte(": still here\n\n"))
+		}
 		if err != nil {
 			return err
 		}
@@ -165,18 +175,21 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// send writes what arrived since the last time, if anything did, and returns
-// how long to wait for more.
-func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
+// follower is where a reader of the list is.
+type follower struct {
+	inspector *Inspector
+	filter    filter
+	after     int64
+}
+
+// send writes what arrived since the last time.
+func (s *follower) send(ctx context.Context, to *stream) (wait time.Duration, err error) {
 	c, err := s.inspector.latest.get(ctx, s.inspector)
 	if err != nil {
 		return 0, err
 	}
 	if c.newest <= s.after {
-		if time.Since(s.lastWrite) < feedAlive {
-			return feedEvery, nil
-		}
-		return feedEvery, s.write([]byte(": still here\n\n"))
+		return feedEvery, nil
 	}
 	if s.after < c.after && (!c.more || s.filter.Any()) { // the reader missed some that may match
 		if c, err = s.inspector.crowd(ctx, s.filter, s.after, c.newest); err != nil {
@@ -205,14 +218,14 @@ func (s *stream) send(ctx context.Context) (wait time.Duration, err error) {
 	if len(out) == empty {
 		return wait, nil
 	}
-	return wait, s.write(append(out, '\n'))
+	return wait, to.write(append(out, '\n'))
 }
 
 // write writes in time, or drops the reader.
 func (s *stream) write(text []byte) error {
 	s.lastWrite = time.Now()
-	_ = s.control.SetWriteDeadline(s.lastWrite.Add(s.inspector.stuck)) // of a recorder there is none
-	if _, err := s.w.Write(text); err != nil {
+	_ = s.control.SetWriteDeadline(s.lastWrite.Add(s.stuck)) // of a recorder there is none
+	if _, err := s.w.Write(text); err != nil {               //nolint:gosec // of templates, which escape
 		return err
 	}
 	return s.control.Flush()

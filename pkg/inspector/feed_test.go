@@ -14,11 +14,16 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-// follow opens a feed and returns its lines as they come.
+// follow opens the feed of the list and returns its lines as they come.
 func follow(t *testing.T, h *house, query, last string) (lines <-chan string, status int, end func()) {
 	t.Helper()
+	return followAt(t, h, "/feed?"+query, last)
+}
+
+func followAt(t *testing.T, h *house, path, last string) (lines <-chan string, status int, end func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.pageURL+"/feed?"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.pageURL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
@@ -78,13 +79,18 @@ func TestNothingThatArrivedRuns(t *testing.T) {
 		}
 	}
 	check("what the feed brought")
-	paths := []string{"/", "/overview"}
+	f := h.relays(t)
+	for n, text := range injections {
+		f.add(relay.Job{Target: "app", Sequence: int64(n + 10), State: relay.GivenUp, Error: text}, relay.Job{Target: "app", Sequence: int64(n + 30), State: relay.Waiting, Error: text})
+	}
+	paths := []string{"/", "/overview", "/relay", "/relay/drop?target=app&delivery=12", "/deliveries/12"}
 	for sequence := range newest {
 		paths = append(paths, fmt.Sprintf("/deliveries/%d?with=%s", sequence+1, url.QueryEscape(injections[0])))
 	}
 	for _, text := range injections {
 		word := url.QueryEscape(text)
-		paths = append(paths, "/?q="+word+"&event="+word+"&mart="+word, "/?since="+word, "/?status="+word, "/nowhere/"+url.PathEscape(text))
+		paths = append(paths, "/?q="+word+"&event="+word+"&mart="+word, "/?since="+word, "/?status="+word, "/nowhere/"+url.PathEscape(text),
+			"/relay?target="+word+"&retried="+word, "/relay/drop?delivery="+word, "/relay/drop?target=app&shown="+word, "/relay/test?target="+word)
 	}
 	for _, path := range paths {
 		b.open(path)

@@ -59,6 +59,7 @@ type Options struct {
 	Password string                      // asked for when not ""; without one, only a loopback address is served
 	Receiver string                      // URL that receives deliveries; "": nothing does
 	Answers  Answers                     // of the receiver; nil: they cannot be changed
+	Relay    Relay                       // that delivers what is received; nil: nothing does
 	Replay   func(sequence int64) string // the command that delivers again; nil: a plain one
 	Now      func() time.Time            // nil: time.Now
 	NewID    func() uuid.UUID            // nil: uuid.New
@@ -75,12 +76,13 @@ type Inspector struct {
 	closed  chan struct{}
 	close   func()
 
-	feeds  atomic.Int64  // that are open
-	stuck  time.Duration // a write to a feed that takes longer ends it
-	latest latest
-	took   answerTimes
-	files  func() map[string]asset
-	pages  func() map[string]*template.Template
+	feeds   atomic.Int64  // that are open
+	stuck   time.Duration // a write to a feed that takes longer ends it
+	latest  latest
+	outlook outlook
+	took    answerTimes
+	files   func() map[string]asset
+	pages   func() map[string]*template.Template
 }
 
 // New returns an inspector. Close it when it is no longer needed.
@@ -113,6 +115,13 @@ func New(options Options) *Inspector {
 		"POST /send":                         i.send,
 		"GET /answers":                       i.answersForm,
 		"POST /answers":                      i.answers,
+		"GET /relay":                         i.relayOnly(i.relay),
+		"GET /relay/feed":                    i.relayOnly(i.relayFeed),
+		"POST /relay/retry":                  i.relayOnly(i.relayRetry),
+		"GET /relay/drop":                    i.relayOnly(i.dropForm),
+		"POST /relay/drop":                   i.relayOnly(i.relayDrop),
+		"GET /relay/test":                    i.relayOnly(i.trialForm),
+		"POST /relay/test":                   i.relayOnly(i.trial),
 		"GET /rules":                         i.rules,
 		"GET /events":                        i.events,
 		"GET /assets/{name}":                 i.asset,
@@ -143,7 +152,7 @@ var templates embed.FS
 func loadPages() map[string]*template.Template {
 	pages := map[string]*template.Template{}
 	layout := template.Must(template.New("").Funcs(functions).ParseFS(templates, "layout.html", "row.html", "attempt.html"))
-	for _, name := range []string{"list", "detail", "again", "overview", "send", "answers", "rules", "events", "failed"} {
+	for _, name := range []string{"list", "detail", "again", "overview", "send", "answers", "relay", "drop", "trial", "rules", "events", "failed"} {
 		pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name+".html"))
 	}
 	return pages
@@ -154,6 +163,7 @@ type page struct {
 	Title, Name string
 	Token       string
 	Answers     bool // can be changed
+	Relay       bool // there is one
 	Paused      bool
 	Encrypted   bool
 	Local       bool // only this machine can see it
@@ -164,7 +174,7 @@ type page struct {
 // render writes a page. It is rendered whole first, so that an error is a page.
 func (i *Inspector) render(w http.ResponseWriter, r *http.Request, status int, name, title string, view any) {
 	p := page{
-		Title: title, Name: name, Token: i.token, Answers: i.options.Answers != nil, Encrypted: r.TLS != nil, Local: i.hosts != nil,
+		Title: title, Name: name, Token: i.token, Answers: i.options.Answers != nil, Relay: i.options.Relay != nil, Encrypted: r.TLS != nil, Local: i.hosts != nil,
 		Version: i.options.Version, View: view,
 	}
 	if p.Answers {

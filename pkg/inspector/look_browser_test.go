@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
 )
 
 // everyPage has a page of each kind, with what makes it long, wide or odd.
@@ -23,6 +25,9 @@ func everyPage(t *testing.T, h *house) []string {
 	h.deliver(t, sampleBody(t, owox.RunSuccessful))
 	h.deliver(t, sampleBody(t, owox.RunFailed, owox.PathTitle+"="+wide, owox.PathDataMartID+"="+wide, owox.PathProjectID+"="+wide, owox.PathErrors+`=["{\"code\":403,\"a\":[`+`\"`+wide+`\"]}"]`, owox.PathRunStatus+"="+wide),
 		owox.Header{Name: "X-" + wide, Value: wide})
+	f, name := h.relays(t), strings.Repeat("a-", 29)+"aa" // as long as one can be
+	f.targets[name] = f.targets["app"]
+	f.add(relay.Job{Target: name, Sequence: 2, State: relay.GivenUp, Error: wide}, relay.Job{Target: "app", Sequence: 2, State: relay.Waiting, Next: time.Now(), Error: wide})
 	h.deliver(t, []byte("{\"id\": \u200b\x00 "+wide))
 	h.post(t, h.hookURL, string(sampleBody(t, owox.RunFailed)), owox.Header{Name: "Content-Type", Value: "text/plain"})
 	if got := h.act(t, "/deliveries/2/replay", url.Values{"token": {h.page.token}, "to": {h.hookURL}}); got.code != 200 {
@@ -31,6 +36,7 @@ func everyPage(t *testing.T, h *house) []string {
 	return []string{
 		"/", "/?event=failed&q=nothing+matches", "/?since=x", "/?before=2", "/deliveries/1", "/deliveries/2", "/deliveries/2?with=example", "/deliveries/3", "/deliveries/4",
 		"/overview", "/send", "/answers", "/rules", "/events", "/nowhere",
+		"/relay", "/relay?target=app&retried=1", "/relay/drop?target=alerts&delivery=2", "/relay/drop?state=given-up", "/relay/test?target=" + name,
 	}
 }
 

@@ -118,44 +118,46 @@ func TestScreenshotsShowThePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := "../../testdata/screenshots"
-	for name, shot := range map[string]struct {
-		path  string
-		shows []string
-	}{
-		"list":     {"/", []string{"Orders by channel", "422", "invalid", "live"}},
-		"detail":   {fmt.Sprintf("/deliveries/%d", newest), []string{"status-matches-event", "PERMISSION_DENIED", "Deliver again"}},
-		"overview": {"/overview", []string{"Deliveries per minute", "Sessions and attribution", "Most frequent findings"}},
-	} {
-		b.open(shot.path)
-		if name == "list" {
-			b.until("!document.querySelector('#live').hidden")
+	b.open("/")
+	b.until("!document.querySelector('#live').hidden")
+	b.shot("list", "Orders by channel", "422", "invalid", "live")
+	b.open(fmt.Sprintf("/deliveries/%d", newest))
+	b.shot("detail", "status-matches-event", "PERMISSION_DENIED", "Deliver again")
+	b.open("/overview")
+	b.shot("overview", "Deliveries per minute", "Sessions and attribution", "Most frequent findings")
+	h.relays(t).slowed = true
+	b.open("/relay")
+	b.until("!document.querySelector('#live').hidden")
+	b.shot("relay", "slowed down", "3h ago", "in 10m", "410 Gone", "Retry all given up")
+}
+
+// shot takes a picture of what must show texts, and compares it with the kept one.
+func (b *tab) shot(name string, shows ...string) {
+	b.t.Helper()
+	text := b.text("body")
+	for _, want := range shows {
+		if !strings.Contains(text, want) {
+			b.t.Errorf("%s does not show %q:\n%s", name, want, text)
 		}
-		text := b.text("body")
-		for _, want := range shot.shows {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s does not show %q:\n%s", name, want, text)
-			}
+	}
+	picture := run(b, chromedp.CaptureScreenshot())
+	file := filepath.Join("../../testdata/screenshots", name+".png")
+	if *update {
+		if err := os.WriteFile(file, picture, 0o600); err != nil {
+			b.t.Fatal(err)
 		}
-		picture := run(b, chromedp.CaptureScreenshot())
-		file := filepath.Join(dir, name+".png")
-		if *update {
-			if err := os.WriteFile(file, picture, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		kept, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, want := sizeOf(t, picture), sizeOf(t, kept)
-		if got != want || len(kept) > 200<<10 {
-			t.Errorf("%s: got a picture of %s, the README's has %s and %d bytes: run go test ./pkg/inspector -run Screenshots -update", name, got, want, len(kept))
-		}
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	got, want := sizeOf(b.t, picture), sizeOf(b.t, kept)
+	if got != want || len(kept) > 200<<10 {
+		b.t.Errorf("%s: got a picture of %s, the README's has %s and %d bytes: run go test ./pkg/inspector -run Screenshots -update", name, got, want, len(kept))
 	}
 }
 
-func sizeOf(t *testing.T, picture []byte) string {
+func sizeOf(t testing.TB, picture []byte) string {
 	t.Helper()
 	config, err := png.DecodeConfig(bytes.NewReader(picture))
 	if err != nil {

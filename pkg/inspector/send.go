@@ -51,7 +51,9 @@ func (i *Inspector) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Sent = true
+	answer := unhurried(w)
 	v.New = i.sender.Deliver(r.Context(), request, nil).Last()
+	answer()
 	v.Answer = newBody(v.New.Body, nil)
 	i.render(w, r, http.StatusOK, "send", "Send", v)
 }

@@ -83,6 +83,13 @@ func (g *gate) tell(a delivery.Attempt) {
 	}
 }
 
+// slows reports whether it keeps attempts back.
+func (g *gate) slows() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failures >= failuresToShut || g.now().Before(g.shut)
+}
+
 // release takes back that one has passed: it made no attempt.
 func (g *gate) release() {
 	g.mu.Lock()

@@ -50,7 +50,7 @@ const PagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
 // Application returns the carrier to an application, which gets deliveries as
 // they came: the same bytes and headers, and the query strings of both URLs.
 func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
-	return carrier{sender: s, shown: sender.Redact(to.String()), request: func(b Batch) (sender.Request, error) {
+	return carrier{sender: s, shown: sender.Redact(to.String()), own: headers, request: func(b Batch) (sender.Request, error) {
 		request := sender.Again(to, b.Deliveries[0])
 		for _, h := range headers {
 			request = request.WithHeader(h)
@@ -63,7 +63,7 @@ func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
 // is secret. The secret is what the template finds there, such as a key.
 func Messages(s *sender.Sender, to *url.URL, headers []owox.Header, t *Template, secret string) Carrier {
 	shown := to.Scheme + "://" + to.Host + "/…"
-	return carrier{sender: s, shown: shown, secrets: []string{secret, to.RequestURI(), to.EscapedPath()}, request: func(b Batch) (sender.Request, error) {
+	return carrier{sender: s, shown: shown, own: headers, secrets: []string{secret, to.RequestURI(), to.EscapedPath()}, request: func(b Batch) (sender.Request, error) {
 		body, err := t.body(newMessage(b), secret)
 		contentType := "text/plain; charset=utf-8"
 		if jsontext.Value(body).IsValid() {
@@ -80,8 +80,9 @@ func Messages(s *sender.Sender, to *url.URL, headers []owox.Header, t *Template,
 // carrier makes attempts over HTTP.
 type carrier struct {
 	sender  *sender.Sender
-	shown   string   // the URL as it may be shown
-	secrets []string // that are in requests and must not be shown
+	shown   string        // the URL as it may be shown
+	own     []owox.Header // that are set, whose values may be secret
+	secrets []string      // that are in requests and must not be shown
 	request func(Batch) (sender.Request, error)
 }
 
@@ -97,7 +98,12 @@ func (c carrier) Carry(ctx context.Context, b Batch) delivery.Attempt {
 	attempt.ID, attempt.Event, attempt.URL = b.Deliveries[0].ID, b.Deliveries[0].Event, c.shown
 	if attempt.Failure != nil {
 		attempt.Failure.Error, attempt.Failure.Hint = c.hide(attempt.Failure.Error), c.hide(attempt.Failure.Hint)
+	}
+	if len(c.secrets) > 0 { // which answers may repeat
 		attempt.Body = []byte(c.hide(string(attempt.Body)))
+		for n := range attempt.Headers {
+			attempt.Headers[n].Value = c.hide(attempt.Headers[n].Value)
+		}
 	}
 	return attempt
 }
@@ -111,7 +117,7 @@ func (c carrier) Show(b Batch) (string, error) {
 	shown := "POST " + c.shown + "\n"
 	for _, h := range request.Headers {
 		value := h.Value
-		if !slices.Contains([]string{owox.HeaderContentType, owox.HeaderUserAgent, owox.HeaderID, owox.HeaderEvent}, h.Name) && len(c.secrets) > 0 {
+		if slices.ContainsFunc(c.own, func(own owox.Header) bool { return strings.EqualFold(own.Name, h.Name) }) {
 			value = "…"
 		}
 		shown += h.Name + ": " + value + "\n"

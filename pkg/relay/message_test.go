@@ -251,3 +251,29 @@ func TestTemplatesOfOnesOwn(t *testing.T) {
 		t.Errorf("got %v, want an error with the place", err)
 	}
 }
+
+// What answers to Show and Carry is printed, and on a page.
+func TestNothingThatIsSetIsShown(t *testing.T) {
+	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Seen", r.URL.Path)
+		_, _ = w.Write([]byte("thanks for " + r.URL.Path))
+	}))
+	defer fake.Close()
+	s := sender.New(sender.Options{Relayed: true})
+	defer s.Close()
+	to, _ := url.Parse(fake.URL + "/services/s3cr3t")
+	set := []owox.Header{{Name: "authorization", Value: "Bearer t0ken"}}
+	batch := relay.Single(received(t, owox.RunFailed, nil))
+	shown, err := relay.Application(s, to, set).Show(batch)
+	if err != nil || strings.Contains(shown, "t0ken") || !strings.Contains(shown, "authorization: …\n") {
+		t.Errorf("an application: got %s, %v, want the header without its value", shown, err)
+	}
+	channel := relay.Messages(s, to, set, relay.Slack.BuiltIn(), "")
+	if shown, err = channel.Show(batch); err != nil || strings.Contains(shown, "t0ken") || strings.Contains(shown, "s3cr3t") {
+		t.Errorf("a channel: got %s, %v, want no secret", shown, err)
+	}
+	a := channel.Carry(t.Context(), batch)
+	if all := fmt.Sprintf("%s %+v", a.Body, a.Headers); !a.OK() || !strings.Contains(all, "thanks for …") || strings.Contains(all, "s3cr3t") {
+		t.Errorf("a channel that repeats its URL: got %s, %+v, want its answer without the secret", all, a.Failure)
+	}
+}

@@ -97,6 +97,9 @@ type Status struct {
 	GivenUp    int
 	Oldest     time.Time // when the oldest that waits was added; zero: none waits
 	Next       time.Time // when one that waits is tried next
+	// Slowed says that fewer attempts are made than could be: the target keeps
+	// failing, or asked for time. Only the process that delivers to it knows.
+	Slowed bool
 }
 
 // Job is a delivery, or a window of them, on its way to a target.
@@ -114,5 +117,6 @@ type Job struct {
 type Selection struct {
 	Target   string // "": any
 	GivenUp  bool   // only those
+	Waiting  bool   // only those
 	Sequence int64  // of this delivery; 0: any
 }

@@ -197,7 +197,7 @@ func TestGivenUpJobsStayUntilTheyAreDropped(t *testing.T) {
 		for _, drop := range []struct {
 			which Selection
 			want  int
-		}{{Selection{Target: "a", Sequence: 13}, 0}, {Selection{Target: "a", Sequence: 11}, 1}, {Selection{GivenUp: true}, 2}, {Selection{}, 0}} {
+		}{{Selection{Target: "a", Sequence: 13}, 0}, {Selection{Waiting: true}, 0}, {Selection{Target: "a", Sequence: 11}, 1}, {Selection{GivenUp: true}, 2}, {Selection{}, 0}} {
 			if n, err := q.drop(t.Context(), drop.which); n != drop.want || err != nil {
 				t.Errorf("dropped %+v: %d, %v, want %d", drop.which, n, err, drop.want)
 			}

@@ -231,7 +231,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // Status returns how each target stands that there is or was, by name.
-func (r *Relay) Status(ctx context.Context) ([]Status, error) { return r.queue.status(ctx) }
+func (r *Relay) Status(ctx context.Context) ([]Status, error) {
+	all, err := r.queue.status(ctx)
+	for n, s := range all {
+		if t := r.targets[s.Target]; t != nil {
+			all[n].Slowed = t.gate.slows()
+		}
+	}
+	return all, err
+}
+
+// Target returns a target that the relay delivers to.
+func (r *Relay) Target(name string) (t Target, ok bool) {
+	if found := r.targets[name]; found != nil {
+		return found.Target, true
+	}
+	return t, false
+}
 
 // Jobs returns the first of the jobs that are not done.
 func (r *Relay) Jobs(ctx context.Context, which Selection, limit int) ([]Job, error) {

@@ -106,10 +106,13 @@ func TestAFailingTargetIsTriedLessOften(t *testing.T) {
 		}
 		g.tell(answered(0))
 	}
+	if !g.slows() {
+		t.Error("it does not say that it slows attempts down")
+	}
 	clock.at = clock.at.Add(time.Minute)
 	_, _ = g.try()
 	g.tell(answered(200))
-	if _, ok := g.try(); !ok {
+	if _, ok := g.try(); !ok || g.slows() {
 		t.Error("the target is back, and the gate is shut")
 	}
 }

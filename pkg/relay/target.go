@@ -55,6 +55,15 @@ func Single(d delivery.Delivery) Batch {
 	return b
 }
 
+// Trial returns the batch of a sample, as if OWOX had sent it.
+func Trial(s owox.Sample) Batch {
+	body := s.JSON()
+	headers := append(owox.Headers(s.ID.String(), string(s.Event)), owox.SenderHeaders()...)
+	return Single(delivery.Delivery{
+		Identity: owox.Identify(body), ReceivedAt: s.Now, Method: owox.Method, Path: "/", Headers: headers, Body: body, State: delivery.StateValid,
+	})
+}
+
 func (b *Batch) add(d delivery.Delivery, most int, marts map[string]bool) {
 	if len(b.Deliveries) < most {
 		b.Deliveries = append(b.Deliveries, d)

@@ -31,11 +31,11 @@
     copy(from ? document.getElementById(from).textContent : button.dataset.copy, button.getAttribute("aria-label")?.replace(/^Copy (as )?/, "") || "Body");
   });
 
-  // Rows that arrive. Browsers allow six connections to a host, so only a page
+  // What arrives. Browsers allow six connections to a host, so only a page
   // that is seen has a feed: the extension pauses it behind others.
-  const rows = $("#rows");
-  if (rows?.hasAttribute("hx-sse:connect")) {
-    const connect = () => htmx.trigger(rows, "feed");
+  const fed = $("[hx-sse\\:connect]");
+  if (fed) {
+    const connect = () => htmx.trigger(fed, "feed");
     document.addEventListener("htmx:after:process", () => {
       if (document.hidden) document.addEventListener("visibilitychange", connect, { once: true });
       else connect();
@@ -48,7 +48,10 @@
       if (document.hidden) setTimeout(() => document.dispatchEvent(new Event("visibilitychange")));
     });
     for (const end of ["error", "close"]) document.addEventListener("htmx:sse:" + end, () => live(false));
+  }
 
+  const rows = $("#rows");
+  if (rows && rows === fed) {
     let unseen = 0;
     const arrived = $("#arrived");
     const seen = () => { unseen = 0; arrived.hidden = true; };
