@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -222,11 +223,12 @@ func kill(t *testing.T, where string, relays, rounds int, crash func()) {
 		}
 		return n
 	}
-	for deadline := time.Now().Add(4 * time.Minute); missing() > 0 && time.Now().Before(deadline); {
-		time.Sleep(100 * time.Millisecond)
+	waiting := jobsOf(t, where)
+	for deadline := time.Now().Add(4 * time.Minute); missing() > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		waiting.again(t) // or a delivery that was unlucky four times would wait for ten minutes
 	}
 	if n := missing(); n > 0 || len(deliveries.acked) < rounds/2 {
-		t.Errorf("%d of %d deliveries that were answered with 2xx did not arrive", n, len(deliveries.acked))
+		t.Errorf("%d of %d deliveries that were answered with 2xx did not arrive\n%s", n, len(deliveries.acked), waiting.list(t))
 	}
 	target.mu.Lock()
 	defer target.mu.Unlock()
@@ -239,6 +241,44 @@ func kill(t *testing.T, where string, relays, rounds int, crash func()) {
 	if most := batchSize * int(kills.Load()); target.twice > most {
 		t.Errorf("%d arrived twice, want at most %d", target.twice, most)
 	}
+}
+
+// jobs are those of the relays that are killed.
+type jobs struct{ *Relay }
+
+func jobsOf(t *testing.T, where string) jobs {
+	t.Helper()
+	j, err := journal.Open(t.Context(), where, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	r, err := Open(t.Context(), Options{Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jobs{r}
+}
+
+// again has what waits tried at once.
+func (j jobs) again(t *testing.T) {
+	t.Helper()
+	if _, err := j.Retry(t.Context(), Selection{Waiting: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+func (j jobs) list(t *testing.T) string {
+	t.Helper()
+	all, err := j.Jobs(t.Context(), Selection{}, 100)
+	if err != nil {
+		t.Error(err)
+	}
+	var out strings.Builder
+	for _, job := range all {
+		fmt.Fprintf(&out, "%+v\n", job)
+	}
+	return out.String()
 }
 
 func freeAddr(t *testing.T) string {

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
 	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
@@ -260,4 +263,17 @@ func TestJobsOfTheSameKeyAreAhead(t *testing.T) {
 			t.Errorf("ahead: found, error, in an hour: %s, want %s", got, want)
 		}
 	})
+}
+
+// River asks a worker when a job is tried again that nobody is doing any more.
+func TestWhatAKilledProcessLeftBehindIsTriedAtOnce(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w := worker{now: func() time.Time { return now }, do: func(context.Context, claim) verdict { return verdict{fate: failed, wait: time.Hour, reason: "down"} }}
+	j := &river.Job[jobArgs]{JobRow: &rivertype.JobRow{Attempt: 4}}
+	if got := w.NextRetry(j); got != now {
+		t.Errorf("left behind: tried at %v, want %v", got, now)
+	}
+	if err := w.Work(t.Context(), j); err == nil || w.NextRetry(j) != now.Add(time.Hour) {
+		t.Errorf("failed with %v: tried at %v, want an hour later", err, w.NextRetry(j))
+	}
 }

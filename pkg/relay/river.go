@@ -158,8 +158,14 @@ func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 	}
 }
 
-// NextRetry returns what Work has decided.
-func (w *worker) NextRetry(j *river.Job[jobArgs]) time.Time { return j.Args.next }
+// NextRetry returns what Work has decided. Of what a process left behind that
+// was killed nobody knows that it failed: it is tried at once.
+func (w *worker) NextRetry(j *river.Job[jobArgs]) time.Time {
+	if j.Args.next.IsZero() {
+		return w.now()
+	}
+	return j.Args.next
+}
 
 func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, claim) verdict) error {
 	q.do = do
