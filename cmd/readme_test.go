@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/cmd/topics"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -77,6 +80,26 @@ func TestLinksOfTextsLeadSomewhere(t *testing.T) {
 			if place != "" && !places(string(text))[place] {
 				t.Errorf("%s: %s has no heading %s", name, target, place)
 			}
+		}
+	}
+}
+
+// Where texts name a topic, there is one.
+func TestTopicsThatTextsNameAreThere(t *testing.T) {
+	var texts strings.Builder
+	for _, c := range append(Root().Commands(), Root()) {
+		texts.WriteString(c.Long + c.Example + c.Flags().FlagUsages())
+	}
+	for _, topic := range topics.All() {
+		texts.WriteString(topic.Source())
+	}
+	names := regexp.MustCompile(`owoxhook\s+help\s+([a-z-]+)`).FindAllStringSubmatch(texts.String(), -1)
+	if len(names) < 10 {
+		t.Errorf("only %q were found", names)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(Root().Commands(), func(c *cobra.Command) bool { return c.Name() == name[1] }) {
+			t.Errorf("a text names owoxhook help %s, which is not there", name[1])
 		}
 	}
 }

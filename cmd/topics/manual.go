@@ -10,7 +10,7 @@ import (
 // Page returns how the manual names a topic.
 func (t Topic) Page() string { return "owoxhook-" + t.Name + "(7)" }
 
-var command = regexp.MustCompile("\\bowoxhook ([a-z]+)")
+var command = regexp.MustCompile(`\bowoxhook ([a-z]+)`)
 
 // Commands returns those of some commands that a topic names.
 func (t Topic) Commands(all []string) []string {

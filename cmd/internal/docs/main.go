@@ -88,7 +88,7 @@ func writeTopic(dir string, topic topics.Topic, pages []string) error {
 
 // extend adds topics to what a page ends with, which is what else to see.
 func extend(file string, topics []string) error {
-	page, err := os.ReadFile(file)
+	page, err := os.ReadFile(file) //nolint:gosec // cobra has just written it
 	if err != nil {
 		return err
 	}
