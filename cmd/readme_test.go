@@ -56,6 +56,20 @@ func TestTablesAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
+func TestEveryExitStatusIsExplained(t *testing.T) {
+	text, err := os.ReadFile("topics/exit-status.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, row[1])
+	}
+	if want := strings.Fields(fmt.Sprint(exitOK, exitJudged, exitUsage, exitFailed, exitInterrupted)); !slices.Equal(got, want) {
+		t.Errorf("the topic explains %q, want %q", got, want)
+	}
+}
+
 // Links to other texts find them, and the places in them.
 func TestLinksOfTextsLeadSomewhere(t *testing.T) {
 	texts, err := filepath.Glob("topics/*.md")

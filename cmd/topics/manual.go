@@ -28,7 +28,12 @@ func (t Topic) Commands(all []string) []string {
 // makes manual pages of: its tables are lists.
 func (t Topic) Manual() string {
 	var out strings.Builder
+	var before kind
 	for _, b := range parse(t.Source(), func(topic string) string { return "**" + Topic{Name: topic}.Page() + "**" }) {
+		if before == item && b.kind != item {
+			out.WriteString("\n")
+		}
+		before = b.kind
 		switch b.kind {
 		case heading:
 			fmt.Fprintf(&out, "%s %s\n\n", strings.Repeat("#", b.level), b.text)

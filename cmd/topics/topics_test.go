@@ -71,26 +71,24 @@ func TestTopicsFitATerminal(t *testing.T) {
 		if topic.Title == "" || len("  owoxhook configuration ")+len(topic.Title) > wide {
 			t.Errorf("%s has the title %q, want one that fits a line of owoxhook help", topic.Name, topic.Title)
 		}
-		for _, columns := range []int{0, 60, 80, 200} {
-			text := topic.Text(columns, func(text string) string { return text })
-			for line := range strings.Lines(text) {
-				line = strings.TrimSuffix(line, "\n")
-				if fits := wide; !strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "      ") {
-					if columns > 0 {
-						fits = min(columns, wide)
-					}
-					if uniseg.StringWidth(line) > fits && !isExample(topic, line) {
-						t.Errorf("%s for %d columns is wider: %q", topic.Name, columns, line)
-					}
+		blocks := parse(topic.Source(), strings.ToUpper)
+		if blocks[0].kind == heading {
+			t.Errorf("%s does not say what it is about before its first heading", topic.Name)
+		}
+		examples := map[string]bool{} // which are not broken
+		for _, b := range blocks {
+			for line := range strings.SplitSeq(b.text, "\n") {
+				examples["    "+line] = b.kind == code
+			}
+		}
+		for columns, fits := range map[int]int{0: wide, 60: 60, 80: 80, 200: wide} {
+			for line := range strings.SplitSeq(topic.Text(columns, strings.Clone), "\n") {
+				if uniseg.StringWidth(line) > fits && !examples[line] {
+					t.Errorf("%s for %d columns is wider: %q", topic.Name, columns, line)
 				}
 			}
 		}
 	}
-}
-
-// isExample reports whether a line is one of a block of code, which is not broken.
-func isExample(topic Topic, line string) bool {
-	return strings.Contains(topic.Source(), "\n"+strings.TrimPrefix(line, "    ")+"\n")
 }
 
 func TestMarkdownIsWrittenOut(t *testing.T) {
@@ -120,6 +118,23 @@ See [this](other.md#place), [that](#here), [a file](../../testdata/x) and
 		"    $ echo  '*'\n\n      x\n\n- one: goes on\n- two\n\n  `a`    one\n  `bcd`  two\n\n  1\n      2\n      3\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestManualHasWhatATopicHas(t *testing.T) {
+	for _, topic := range All() {
+		page := topic.Manual()
+		for _, b := range parse(topic.Source(), func(topic string) string { return "**owoxhook-" + topic + "(7)**" }) {
+			texts := []string{b.text}
+			for _, row := range b.rows {
+				texts = append(texts, row...)
+			}
+			for _, text := range texts {
+				if !strings.Contains(page, text) {
+					t.Errorf("the manual page of %s has no %q", topic.Name, text)
+				}
+			}
+		}
 	}
 }
 

@@ -73,11 +73,13 @@ func names(root *cobra.Command) []string {
 }
 
 // writeTopic has cobra make the page of a command that has the topic as its
-// description, and leaves out how to call it.
+// description, and leaves out how to call it: a topic has no flags either.
 func writeTopic(dir string, topic topics.Topic, pages []string) error {
 	var page bytes.Buffer
 	command := &cobra.Command{Use: "owoxhook-" + topic.Name, Short: topic.Title, DisableAutoGenTag: true}
 	command.Long = topic.Manual() + "# SEE ALSO\n**" + strings.Join(pages, "(1)**, **") + "(1)**"
+	command.Flags().Bool("help", false, "")
+	command.Flags().Lookup("help").Hidden = true
 	if err := doc.GenMan(command, header("7"), &page); err != nil {
 		return err
 	}
