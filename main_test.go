@@ -559,22 +559,36 @@ func TestInterruptedCheckSaysSo(t *testing.T) {
 var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|…[0-9a-f-]+"` +
 	`|\brun-[0-9a-f]{6}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
 
-// TestReadme runs the commands of the README that are marked to be run, in one
-// directory with the files that it shows, and compares what they print, but for
-// the order in which two programs wrote and for what varies.
+// TestReadme runs the commands of the README and of help topics that are marked
+// to be run, those of one text in one directory with the files that it shows, and
+// compares what they print, but for the order in which two programs wrote and for
+// what varies.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	texts, err := filepath.Glob("cmd/topics/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ran := 0
+	for _, name := range append(texts, "README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(name), func(t *testing.T) { ran += runText(t, string(text)) })
+	}
+	if ran < 20 {
+		t.Errorf("%d commands are marked, want 20 at least", ran)
+	}
+}
+
+var marked = regexp.MustCompile("(?ms)^<!-- (run|file):? ?([^\n]*?) ?-->\n```\\w+\n(.*?)^```$")
+
+// runText returns how many commands a text has.
+func runText(t *testing.T, text string) (commands int) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
 	t.Setenv("XDG_STATE_HOME", dir)
-	blocks := regexp.MustCompile("(?ms)^<!-- (run|file): ?(.*?) ?-->\\n```\\w+\\n(.*?)^```$").FindAllStringSubmatch(strings.ReplaceAll(string(readme), "<!-- run -->", "<!-- run: -->"), -1)
-	if len(blocks) < 10 {
-		t.Fatalf("only %d blocks are marked", len(blocks))
-	}
-	for _, block := range blocks {
+	for _, block := range marked.FindAllStringSubmatch(text, -1) {
 		kind, word, text := block[1], block[2], block[3]
 		if kind == "file" {
 			if err := os.WriteFile(filepath.Join(dir, word), []byte(text), 0o600); err != nil {
@@ -582,20 +596,23 @@ func TestReadme(t *testing.T) {
 			}
 			continue
 		}
+		examples := strings.Split(strings.TrimPrefix(text, "$ "), "\n$ ")
+		commands += len(examples)
 		if missing := slices.DeleteFunc(append(strings.Fields(word), "sh"), has); len(missing) > 0 {
 			t.Logf("skipped: no %v is here", missing)
 			continue
 		}
-		for example := range strings.SplitSeq(strings.TrimPrefix(text, "$ "), "\n$ ") {
+		for _, example := range examples {
 			command, want, _ := strings.Cut(example, "\n")
 			shell := exec.Command("sh", "-c", command)
 			shell.Dir = dir
 			out, _ := shell.CombinedOutput() // its words tell
 			if got := string(out); settled(got) != settled(want) {
-				t.Errorf("$ %s\nprinted\n%s\nbut the README says\n%s", command, got, want)
+				t.Errorf("$ %s\nprinted\n%s\nbut the text says\n%s", command, got, want)
 			}
 		}
 	}
+	return commands
 }
 
 func has(program string) bool {
@@ -1045,7 +1062,7 @@ type recipe struct {
 	run   []string // takes the port as PORT, in its arguments or its environment
 }
 
-// TestRecipes holds the endpoints to what the README says of them.
+// TestRecipes holds the endpoints to what help says of them.
 func TestRecipes(t *testing.T) {
 	compiled := filepath.Join(t.TempDir(), "recipe.exe")
 	if out, err := exec.Command("go", "build", "-o", compiled, "./testdata/recipes/go").CombinedOutput(); err != nil {
@@ -1164,14 +1181,12 @@ func succeeds(t *testing.T, args ...string) {
 	}
 }
 
-// Each promise of the README names the tests that hold it.
+// Each promise names the tests that hold it.
 func TestPromisesNameTheirTests(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	topic, err := os.ReadFile("cmd/topics/trust.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(readme), "\n## What it trusts\n")
-	section, _, _ = strings.Cut(section, "\n## ")
 	tests := map[string]bool{}
 	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -1193,13 +1208,13 @@ func TestPromisesNameTheirTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	promises := 0
-	for line := range strings.Lines(section) {
+	for line := range strings.Lines(string(topic)) {
 		cells := strings.Split(line, " | ")
-		if len(cells) != 4 || strings.HasPrefix(line, "| who |") {
+		if len(cells) != 3 || strings.HasPrefix(line, "| could |") {
 			continue
 		}
 		promises++
-		named := regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(cells[3], -1)
+		named := regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(cells[2], -1)
 		if len(named) == 0 {
 			t.Errorf("no test is named: %s", line)
 		}
@@ -1209,7 +1224,7 @@ func TestPromisesNameTheirTests(t *testing.T) {
 			}
 		}
 	}
-	if promises < 10 {
+	if promises < 30 {
 		t.Errorf("only %d promises were found", promises)
 	}
 }

@@ -37,7 +37,9 @@ seconds, because it waits to see whether idle connections stay open.
 
 The exit status is 1 if a required case is not met, or could not be decided
 because the endpoint did not answer. Suggestions count only with
---fail-on advised.`,
+--fail-on advised.
+
+More: owoxhook help endpoint.`,
 		Example: `  owoxhook check https://example.com/hook
 
   # fail on suggestions too, but allow plain http during development

@@ -23,7 +23,9 @@ passwords and the values of query parameters are not printed.
 Flags override OWOXHOOK_* variables, which override owoxhook.yaml in the working
 directory, then owoxhook/config.yaml in your configuration directory, then the
 defaults. See owoxhook config trust --help for what owoxhook.yaml may do in a
-directory that is not yours.`,
+directory that is not yours.
+
+More: owoxhook help configuration.`,
 		Example: `  owoxhook config
 
   # let owoxhook.yaml choose where real deliveries go

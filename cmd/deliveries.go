@@ -30,7 +30,9 @@ characters of its id, or by the word latest for the newest one. Digits alone are
 a number; id:1234 is an id that starts with them.
 
 Requests refused unread because of their address, path, method or size are not
-deliveries: list --refused prints the newest of them.`,
+deliveries: list --refused prints the newest of them.
+
+More: owoxhook help journal.`,
 		Example: `  owoxhook deliveries list --invalid --since 2h
   owoxhook deliveries show latest
   owoxhook deliveries export --event failed > failed.ndjson

@@ -14,7 +14,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-// The exit statuses, as promised in the README.
+// The exit statuses, as owoxhook help exit-status promises them.
 const (
 	exitOK          = 0
 	exitJudged      = 1

@@ -52,7 +52,9 @@ colleague's file, or what a listen in another terminal receives. It shows what
 is wrong with each delivery, and where in its body. Ctrl-C ends it.
 
 On a loopback address, which is the default, only this machine can see the page.
-On any other one it asks for a password.`,
+On any other one it asks for a password.
+
+More: owoxhook help inspector.`,
 		Example: `  # look at what listen has kept, in a browser
   owoxhook inspect --open
 

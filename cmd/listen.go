@@ -69,7 +69,9 @@ Valid deliveries, with or without warnings, are answered with 200, others with
 private and loopback addresses: for real deliveries, --public opens a tunnel.
 
 Every delivery is kept in the journal before it is answered: see owoxhook
-deliveries and owoxhook replay.`,
+deliveries and owoxhook replay.
+
+More: owoxhook help receiving, owoxhook help tunnel, owoxhook help ci.`,
 		Example: `  # print deliveries with their headers and bodies
   owoxhook listen -v
 

@@ -3,36 +3,127 @@ package cmd
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
+	"github.com/owoxhook/owoxhook/cmd/topics"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 )
 
-// The README has the retry table of package owox.
-func TestReadmeHasTheRetryTable(t *testing.T) {
-	const file, start, end = "../README.md", "<!-- retries -->\n", "<!-- /retries -->\n"
-	readme, err := os.ReadFile(file)
+// What the code knows better than those who write.
+func TestTablesAreThoseOfTheCode(t *testing.T) {
+	retries := "| what your endpoint does | what becomes of the event |\n|---|---|\n"
+	for _, row := range owox.Retries() {
+		retries += fmt.Sprintf("| %s | %s |\n", row.Seen, row.Fate())
+	}
+	commands := "| command | what it does |\n|---|---|\n"
+	for _, c := range commandsIn(Root()) {
+		commands += fmt.Sprintf("| `%s` | %s |\n", c.Name(), c.Short)
+	}
+	list := "| topic | |\n|---|---|\n"
+	for _, topic := range topics.All() {
+		list += fmt.Sprintf("| [%s](cmd/topics/%[1]s.md) | %s |\n", topic.Name, topic.Title)
+	}
+	for _, table := range []struct{ file, name, want string }{
+		{"topics/endpoint.md", "retries", retries},
+		{"../README.md", "commands", commands},
+		{"../README.md", "topics", list},
+	} {
+		start, end := "<!-- "+table.name+" -->\n", "<!-- /"+table.name+" -->\n"
+		text, err := os.ReadFile(table.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, found := strings.Cut(string(text), start)
+		got, after, ended := strings.Cut(rest, end)
+		if !found || !ended {
+			t.Fatalf("no %q and %q in %s", start, end, table.file)
+		}
+		if *update {
+			if err := os.WriteFile(table.file, []byte(before+start+table.want+end+after), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if got != table.want {
+			t.Errorf("%s says\n%s\nrun go test ./cmd -update for\n%s", table.file, got, table.want)
+		}
+	}
+}
+
+func TestEveryExitStatusIsExplained(t *testing.T) {
+	text, err := os.ReadFile("topics/exit-status.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(readme), start)
-	got, after, ended := strings.Cut(rest, end)
-	if !found || !ended {
-		t.Fatalf("no %q and %q in the README", start, end)
+	var got []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, row[1])
 	}
-	var want strings.Builder
-	want.WriteString("| what your endpoint does | what becomes of the event |\n|---|---|\n")
-	for _, row := range owox.Retries() {
-		fmt.Fprintf(&want, "| %s | %s |\n", row.Seen, row.Fate())
+	if want := strings.Fields(fmt.Sprint(exitOK, exitJudged, exitUsage, exitFailed, exitInterrupted)); !slices.Equal(got, want) {
+		t.Errorf("the topic explains %q, want %q", got, want)
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(before+start+want.String()+end+after), 0o600); err != nil {
+}
+
+// Links to other texts find them, and the places in them.
+func TestLinksOfTextsLeadSomewhere(t *testing.T) {
+	texts, err := filepath.Glob("topics/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(texts, "../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		for _, found := range regexp.MustCompile(`\]\(([^):]*)\)`).FindAllStringSubmatch(string(text), -1) {
+			file, place, _ := strings.Cut(found[1], "#")
+			target := name
+			if file != "" {
+				target = filepath.Join(filepath.Dir(name), file)
+			}
+			text, err := os.ReadFile(target)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if place != "" && !places(string(text))[place] {
+				t.Errorf("%s: %s has no heading %s", name, target, place)
+			}
+		}
 	}
-	if got != want.String() {
-		t.Errorf("the README says\n%s\nrun go test ./cmd -update for\n%s", got, &want)
+}
+
+// Where texts name a topic, there is one.
+func TestTopicsThatTextsNameAreThere(t *testing.T) {
+	var texts strings.Builder
+	for _, c := range append(Root().Commands(), Root()) {
+		texts.WriteString(c.Long + c.Example + c.Flags().FlagUsages())
 	}
+	for _, topic := range topics.All() {
+		texts.WriteString(topic.Source())
+	}
+	names := regexp.MustCompile(`owoxhook\s+help\s+([a-z-]+)`).FindAllStringSubmatch(texts.String(), -1)
+	if len(names) < 10 {
+		t.Errorf("only %q were found", names)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(Root().Commands(), func(c *cobra.Command) bool { return c.Name() == name[1] }) {
+			t.Errorf("a text names owoxhook help %s, which is not there", name[1])
+		}
+	}
+}
+
+// places returns the names that GitHub gives to headings.
+func places(text string) map[string]bool {
+	names := map[string]bool{}
+	for _, heading := range regexp.MustCompile("(?m)^#+ (.*)$").FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile("[^a-z0-9 -]").ReplaceAllString(strings.ToLower(heading[1]), "")
+		names[strings.ReplaceAll(name, " ", "-")] = true
+	}
+	return names
 }

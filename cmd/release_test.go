@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -71,6 +72,31 @@ func TestReleaseIsSignedAndAttested(t *testing.T) {
 	readYAML(t, ".goreleaser.yaml", &release)
 	if len(release.Signs) != 1 || release.Signs[0].Cmd != "cosign" || release.Signs[0].Artifacts != "checksum" {
 		t.Errorf("goreleaser signs %v, want the checksums, with cosign", release.Signs)
+	}
+}
+
+// Homebrew takes no pattern for manual pages.
+func TestHomebrewHasEveryManualPage(t *testing.T) {
+	var want []string
+	var add func(command *cobra.Command, name string)
+	add = func(command *cobra.Command, name string) {
+		if command.IsAdditionalHelpTopicCommand() {
+			want = append(want, name+".7")
+			return
+		}
+		want = append(want, name+".1")
+		for _, c := range command.Commands() {
+			add(c, name+"-"+c.Name())
+		}
+	}
+	add(Root(), "man/owoxhook")
+	slices.Sort(want)
+	var release struct {
+		HomebrewCasks []struct{ Manpages []string } `yaml:"homebrew_casks"`
+	}
+	readYAML(t, ".goreleaser.yaml", &release)
+	if got := release.HomebrewCasks[0].Manpages; !slices.Equal(got, want) {
+		t.Errorf("homebrew_casks in .goreleaser.yaml has the manual pages\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -44,7 +44,9 @@ func newReplayCommand(a *app) *cobra.Command {
 bytes, id and headers, and the query strings of both URLs.
 
 Name deliveries by their number in the journal, by at least the first four
-characters of their id or by the word latest, or choose them with flags.`,
+characters of their id or by the word latest, or choose them with flags.
+
+More: owoxhook help forwarding.`,
 		Example: `  # the newest delivery, to an application on this machine
   owoxhook replay latest --to http://localhost:3000/hook
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/owoxhook/owoxhook/cmd/topics"
 	"github.com/owoxhook/owoxhook/pkg/report"
 )
 
@@ -90,12 +91,23 @@ arrive, and turns both into checks that a script can rely on.`,
 	return root
 }
 
-// addCommands adds the commands that are not there yet, or only one of them.
+// addCommands adds the commands and topics that are not there yet, or only one
+// command.
 func (a *app) addCommands(root *cobra.Command, only string) {
+	missing := func(name string) bool {
+		return !slices.ContainsFunc(root.Commands(), func(command *cobra.Command) bool { return command.Name() == name })
+	}
 	for _, c := range commands() {
-		there := slices.ContainsFunc(root.Commands(), func(command *cobra.Command) bool { return command.Name() == c.name })
-		if !there && (only == "" || c.name == only) {
+		if (only == "" || c.name == only) && missing(c.name) {
 			root.AddCommand(c.make(a))
+		}
+	}
+	if only != "" {
+		return
+	}
+	for _, topic := range topics.All() {
+		if missing(topic.Name) {
+			root.AddCommand(newTopicCommand(a, topic))
 		}
 	}
 }
@@ -111,32 +123,4 @@ func completeLater(cmd *cobra.Command, flag string, words func() []string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return words(), cobra.ShellCompDirectiveNoFileComp
 	})
-}
-
-func newHelpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Show help for a command",
-		Example: `  owoxhook help
-  owoxhook help send`,
-		Args:              atMost(1, "one command"),
-		PersistentPreRunE: withoutConfig,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			topic, rest, err := cmd.Root().Find(args)
-			if err != nil {
-				return usageError{err}
-			}
-			if err := unknownCommand(cmd.Root(), rest); err != nil {
-				return err
-			}
-			return topic.Help()
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			for _, c := range cmd.Root().Commands() {
-				names = append(names, c.Name())
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-	}
 }

@@ -39,7 +39,9 @@ id and the current time, or with --test the event that the Test button sends.
 
 With --all, write a file per event type and variant to a directory, as fixtures
 for your own tests: the documented example, a test event, a minimal payload, and
-one with a relative URL. The files are the same every time.`,
+one with a relative URL. The files are the same every time.
+
+More: owoxhook help payloads.`,
 		Example: `  # a failed run, exactly as sent
   owoxhook sample
 

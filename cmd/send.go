@@ -53,7 +53,9 @@ With --count or --duration, send load: each delivery has its own id and
 timestamp and is tried once, and a summary shows the results. With --rate, the
 time of a delivery that had to wait for others counts from when it was due, so
 that an endpoint that stalls cannot hide. Ctrl-C prints the summary so far and
-exits.`,
+exits.
+
+More: owoxhook help sending, and owoxhook help load.`,
 		Example: `  # what the Test button sends
   owoxhook send --test https://example.com/hook
 

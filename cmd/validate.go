@@ -97,7 +97,9 @@ Directories are searched recursively for files that end in .json, .ndjson,
 is found.
 
 Lines are validated on all cores and reported in order, as they are read; a file
-can be larger than memory. Ctrl-C prints the summary so far and exits.`,
+can be larger than memory. Ctrl-C prints the summary so far and exits.
+
+More: owoxhook help payloads.`,
 		Example: `  # payloads that your endpoint saved
   owoxhook validate payloads/ last-request.http
 

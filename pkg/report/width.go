@@ -33,6 +33,9 @@ func Wrap(text string, columns int) string {
 	return strings.Join(lines, "\n")
 }
 
+// Hang is Wrap for one line, with so many spaces before what goes on below.
+func Hang(line string, columns, spaces int) string { return fold(line, columns, spaces) }
+
 // fold breaks a line between words, and within a word that is wider than a line
 // of its own. Each line but the first begins with hang spaces.
 func fold(line string, columns, hang int) string {
