@@ -57,7 +57,7 @@ func TestCompletionsAreFresh(t *testing.T) {
 
 // commandsIn returns the commands that do something: topics do not.
 func commandsIn(root *cobra.Command) []*cobra.Command {
-	return slices.DeleteFunc(root.Commands(), (*cobra.Command).IsAdditionalHelpTopicCommand)
+	return slices.DeleteFunc(slices.Clone(root.Commands()), (*cobra.Command).IsAdditionalHelpTopicCommand)
 }
 
 func TestHelpHasTwoExamplesAtLeast(t *testing.T) {
