@@ -635,26 +635,85 @@ type kept struct {
 	bodies map[string][]byte
 }
 
-// post delivers until the receiver is gone, and notes what was answered with
-// 2xx.
+// one makes a delivery, and notes it when it was answered with 200.
+func (k *kept) one(client *http.Client, url string) (status int, err error) {
+	id := uuid.NewString()
+	body := []byte(fmt.Sprintf(`{"id":%q,"n":"%s"}`, id, strings.Repeat("x", len(id)*int(id[0]))))
+	response, err := client.Post(url, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close() // it was read
+	if err == nil && response.StatusCode == http.StatusOK {
+		k.mu.Lock()
+		k.bodies[id] = body
+		k.mu.Unlock()
+	}
+	return response.StatusCode, err
+}
+
+// post delivers until the receiver is gone.
 func (k *kept) post(url string) {
 	client := http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	for {
-		id := uuid.NewString()
-		body := []byte(fmt.Sprintf(`{"id":%q,"n":"%s"}`, id, strings.Repeat("x", len(id)*int(id[0]))))
-		response, err := client.Post(url, "application/json", bytes.NewReader(body))
-		if err != nil {
+		if _, err := k.one(&client, url); err != nil {
 			return
 		}
-		_, err = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close() // it was read
-		if err == nil && response.StatusCode == http.StatusOK {
-			k.mu.Lock()
-			k.bodies[id] = body
-			k.mu.Unlock()
+	}
+}
+
+// during delivers while work is done, on new connections from four sides, and
+// wants each delivery to be answered with 200.
+func (k *kept) during(t *testing.T, url string, work func()) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	var clients sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		clients.Go(func() {
+			for pause := time.Tick(2 * time.Millisecond); ; <-pause {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if status, err := k.one(&client, url); err != nil || status != http.StatusOK {
+					t.Errorf("a delivery got %d, %v, want 200", status, err)
+				}
+			}
+		})
+	}
+	defer clients.Wait()
+	defer close(done)
+	work()
+}
+
+// in wants everything that was answered with 200 to be in a journal.
+func (k *kept) in(t *testing.T, where string) {
+	t.Helper()
+	j, err := journal.OpenExisting(t.Context(), where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // only read
+	found := map[string][]byte{}
+	for entry, err := range j.List(t.Context(), journal.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[entry.ID] = entry.Body
+	}
+	for id, body := range k.bodies {
+		if !bytes.Equal(found[id], body) {
+			t.Errorf("delivery %s was answered with 2xx, but %d of its %d bytes are in the journal", id, len(found[id]), len(body))
 		}
 	}
+	if len(k.bodies) < 20 {
+		t.Errorf("only %d deliveries were answered: that says little", len(k.bodies))
+	}
+	t.Logf("%d answered with 2xx, %d in the journal", len(k.bodies), len(found))
 }
 
 // TestKilledListenLosesNothing kills receivers at random moments: what was
@@ -667,27 +726,7 @@ func TestKilledListenLosesNothing(t *testing.T) {
 			for range 20 {
 				killRound(t, file, listeners, k)
 			}
-			j, err := journal.OpenExisting(t.Context(), file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close() //nolint:errcheck // only read
-			found := map[string][]byte{}
-			for entry, err := range j.List(t.Context(), journal.Filter{}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				found[entry.ID] = entry.Body
-			}
-			for id, body := range k.bodies {
-				if !bytes.Equal(found[id], body) {
-					t.Errorf("delivery %s was answered with 2xx, but %d of its %d bytes are in the journal", id, len(found[id]), len(body))
-				}
-			}
-			if len(k.bodies) < 20 {
-				t.Errorf("only %d deliveries were answered: that says little", len(k.bodies))
-			}
-			t.Logf("%d answered with 2xx, %d in the journal", len(k.bodies), len(found))
+			k.in(t, file)
 		})
 	}
 }
@@ -717,6 +756,73 @@ func killRound(t *testing.T, file string, listeners int, k *kept) {
 	clients.Wait()
 	for _, cmd := range commands {
 		_ = cmd.Wait() // killed
+	}
+}
+
+// Deliveries that come while a receiver is replaced wait in the socket that
+// outlives it, as one of systemd does.
+func TestRestartsOnASocketThatStaysLoseNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("sockets are not passed on here")
+	}
+	for _, args := range [][]string{{"listen"}, {"relay", "--to", "http://127.0.0.1:1/"}} {
+		t.Run(args[0], func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			socket, err := listener.(*net.TCPListener).File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = listener.Close() // the file is open
+			defer socket.Close() //nolint:errcheck // nobody connects any more
+			file, k := filepath.Join(t.TempDir(), "journal.db"), kept{bodies: map[string][]byte{}}
+			k.during(t, "http://"+listener.Addr().String()+"/", func() {
+				for range 5 {
+					cmd, out := program(t, append(args, "-o", "json", "--accept-all", "--keep", "0", "--journal", file)...)
+					inherit(cmd, socket)
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					if got := awaitURL(t, out); !strings.Contains(got, listener.Addr().String()) {
+						t.Errorf("listens on %s, want %s", got, listener.Addr())
+					}
+					serveAMoment(t, cmd, out)
+				}
+				cmd, _ := program(t, append(args, "-o", "json", "--accept-all", "--keep", "0", "--journal", file)...)
+				inherit(cmd, socket)
+				if err := cmd.Start(); err != nil { // it takes what waits
+					t.Fatal(err)
+				}
+			})
+			k.in(t, file)
+		})
+	}
+}
+
+// inherit passes a socket to a program as systemd does.
+func inherit(cmd *exec.Cmd, socket *os.File) {
+	cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	cmd.ExtraFiles = []*os.File{socket}
+}
+
+// serveAMoment lets a receiver receive, and ends it as supervisors do.
+func serveAMoment(t *testing.T, cmd *exec.Cmd, out io.Reader) {
+	t.Helper()
+	read := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, out) // ends with the program
+		close(read)
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v ended with %v, want 0", cmd.Args, err)
 	}
 }
 
