@@ -798,7 +798,7 @@ func TestSocketsThatCannotServeAreRefused(t *testing.T) {
 		t.Skip("sockets are not passed on here")
 	}
 	tcp, at := passable(t, "tcp", "127.0.0.1:0")
-	unix, _ := passable(t, "unix", filepath.Join(t.TempDir(), "socket"))
+	unix, _ := passable(t, "unix", filepath.Join(os.TempDir(), uuid.NewString())) // as short as it must be
 	_, port, _ := net.SplitHostPort(at)
 	for _, c := range []struct {
 		addr    string

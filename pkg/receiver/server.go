@@ -42,8 +42,8 @@ type Server struct {
 	Refused         func()            // called for each request that was refused before the handler; may be nil
 }
 
-// Serve serves until the context ends, then lets requests that are under way
-// end in time. It closes the listener.
+// Serve serves until the context ends, then closes the listener and lets requests
+// that are under way, or come on connections that were accepted, end in time.
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // the sender speaks nothing else

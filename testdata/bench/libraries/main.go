@@ -13,6 +13,7 @@ import (
 	_ "github.com/HdrHistogram/hdrhistogram-go"
 	_ "github.com/adrg/xdg"
 	_ "github.com/agnivade/levenshtein"
+	_ "github.com/coreos/go-systemd/v22/activation"
 	_ "github.com/dustin/go-humanize"
 	_ "github.com/fatih/color"
 	_ "github.com/go-json-experiment/json"
