@@ -40,6 +40,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
@@ -669,26 +670,85 @@ type kept struct {
 	bodies map[string][]byte
 }
 
-// post delivers until the receiver is gone, and notes what was answered with
-// 2xx.
+// one makes a delivery, and notes it when it was answered with 200.
+func (k *kept) one(client *http.Client, url string) (status int, err error) {
+	id := uuid.NewString()
+	body := []byte(fmt.Sprintf(`{"id":%q,"n":"%s"}`, id, strings.Repeat("x", len(id)*int(id[0]))))
+	response, err := client.Post(url, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close() // it was read
+	if err == nil && response.StatusCode == http.StatusOK {
+		k.mu.Lock()
+		k.bodies[id] = body
+		k.mu.Unlock()
+	}
+	return response.StatusCode, err
+}
+
+// post delivers until the receiver is gone.
 func (k *kept) post(url string) {
 	client := http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	for {
-		id := uuid.NewString()
-		body := []byte(fmt.Sprintf(`{"id":%q,"n":"%s"}`, id, strings.Repeat("x", len(id)*int(id[0]))))
-		response, err := client.Post(url, "application/json", bytes.NewReader(body))
-		if err != nil {
+		if _, err := k.one(&client, url); err != nil {
 			return
 		}
-		_, err = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close() // it was read
-		if err == nil && response.StatusCode == http.StatusOK {
-			k.mu.Lock()
-			k.bodies[id] = body
-			k.mu.Unlock()
+	}
+}
+
+// during delivers while work is done, on new connections from four sides, and
+// wants each delivery to be answered with 200.
+func (k *kept) during(t *testing.T, url string, work func()) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	var clients sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		clients.Go(func() {
+			for pause := time.Tick(2 * time.Millisecond); ; <-pause {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if status, err := k.one(&client, url); err != nil || status != http.StatusOK {
+					t.Errorf("a delivery got %d, %v, want 200", status, err)
+				}
+			}
+		})
+	}
+	defer clients.Wait()
+	defer close(done)
+	work()
+}
+
+// in wants everything that was answered with 200 to be in a journal.
+func (k *kept) in(t *testing.T, where string) {
+	t.Helper()
+	j, err := journal.OpenExisting(t.Context(), where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // only read
+	found := map[string][]byte{}
+	for entry, err := range j.List(t.Context(), journal.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[entry.ID] = entry.Body
+	}
+	for id, body := range k.bodies {
+		if !bytes.Equal(found[id], body) {
+			t.Errorf("delivery %s was answered with 2xx, but %d of its %d bytes are in the journal", id, len(found[id]), len(body))
 		}
 	}
+	if len(k.bodies) < 20 {
+		t.Errorf("only %d deliveries were answered: that says little", len(k.bodies))
+	}
+	t.Logf("%d answered with 2xx, %d in the journal", len(k.bodies), len(found))
 }
 
 // TestKilledListenLosesNothing kills receivers at random moments: what was
@@ -701,27 +761,7 @@ func TestKilledListenLosesNothing(t *testing.T) {
 			for range 20 {
 				killRound(t, file, listeners, k)
 			}
-			j, err := journal.OpenExisting(t.Context(), file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close() //nolint:errcheck // only read
-			found := map[string][]byte{}
-			for entry, err := range j.List(t.Context(), journal.Filter{}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				found[entry.ID] = entry.Body
-			}
-			for id, body := range k.bodies {
-				if !bytes.Equal(found[id], body) {
-					t.Errorf("delivery %s was answered with 2xx, but %d of its %d bytes are in the journal", id, len(found[id]), len(body))
-				}
-			}
-			if len(k.bodies) < 20 {
-				t.Errorf("only %d deliveries were answered: that says little", len(k.bodies))
-			}
-			t.Logf("%d answered with 2xx, %d in the journal", len(k.bodies), len(found))
+			k.in(t, file)
 		})
 	}
 }
@@ -752,6 +792,309 @@ func killRound(t *testing.T, file string, listeners int, k *kept) {
 	for _, cmd := range commands {
 		_ = cmd.Wait() // killed
 	}
+}
+
+// Deliveries that come while a receiver is replaced wait in the socket that
+// outlives it, as one of systemd does.
+func TestRestartsOnASocketThatStaysLoseNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("sockets are not passed on here")
+	}
+	for _, args := range [][]string{{"listen"}, {"relay", "--to", "http://127.0.0.1:1/"}} {
+		t.Run(args[0], func(t *testing.T) {
+			socket, at := passable(t, "tcp", "127.0.0.1:0")
+			file, k := filepath.Join(t.TempDir(), "journal.db"), kept{bodies: map[string][]byte{}}
+			run := func() (*exec.Cmd, *bufio.Reader) {
+				cmd, out := program(t, append(args, "-o", "json", "--accept-all", "--keep", "0", "--journal", file)...)
+				inherit(cmd, socket)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				return cmd, out
+			}
+			k.during(t, "http://"+at+"/", func() {
+				for range 5 {
+					cmd, out := run()
+					if got := awaitURL(t, out); !strings.Contains(got, at) {
+						t.Errorf("listens on %s, want %s", got, at)
+					}
+					serveAMoment(t, cmd, out, syscall.SIGTERM)
+				}
+				run() // it answers what waits
+			})
+			k.in(t, file)
+		})
+	}
+}
+
+func TestSocketsThatCannotServeAreRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("sockets are not passed on here")
+	}
+	tcp, at := passable(t, "tcp", "127.0.0.1:0")
+	unix, _ := passable(t, "unix", filepath.Join(os.TempDir(), uuid.NewString())) // as short as it must be
+	_, port, _ := net.SplitHostPort(at)
+	for _, c := range []struct {
+		addr    string
+		sockets []*os.File
+		want    string
+	}{
+		{"127.0.0.1:1", []*os.File{tcp}, "--addr 127.0.0.1:1 contradicts the socket that was passed to this process, which listens on " + at},
+		{":" + port, []*os.File{tcp}, "--addr :" + port + " contradicts"},
+		{at, []*os.File{unix}, "does not listen on TCP"},
+		{at, []*os.File{tcp, tcp}, "2 sockets were passed to this process: pass one"},
+	} {
+		cmd, _ := program(t, "listen", "--no-journal", "--addr", c.addr)
+		inherit(cmd, c.sockets...)
+		var errOut bytes.Buffer
+		cmd.Stderr = &errOut
+		_ = cmd.Run() // the status tells
+		if status := cmd.ProcessState.ExitCode(); status != 2 || !strings.Contains(errOut.String(), c.want) {
+			t.Errorf("--addr %s with %d sockets ended with %d and %q, want 2 and %q", c.addr, len(c.sockets), status, errOut.String(), c.want)
+		}
+	}
+}
+
+// passable returns a socket that listens, as a file to pass on, and its address.
+func passable(t *testing.T, network, address string) (socket *os.File, at string) {
+	t.Helper()
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // nobody accepts
+	socket, err = listener.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() }) // nobody connects any more
+	return socket, listener.Addr().String()
+}
+
+// inherit passes sockets to a program as systemd does.
+func inherit(cmd *exec.Cmd, sockets ...*os.File) {
+	cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	cmd.Env = append(cmd.Env, fmt.Sprint("LISTEN_FDS=", len(sockets)))
+	cmd.ExtraFiles = sockets
+}
+
+// serveAMoment lets a receiver receive before it gets a signal, and waits for its
+// end.
+func serveAMoment(t *testing.T, cmd *exec.Cmd, out io.Reader, signal os.Signal) {
+	t.Helper()
+	read := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, out) // ends with the program
+		close(read)
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	if err := cmd.Wait(); err != nil && signal != os.Kill {
+		t.Errorf("%v ended with %v, want 0", cmd.Args, err)
+	}
+}
+
+// deployed is how relays run in testdata/recipes/deploy: the arguments of
+// owoxhook in each file, with the targets of the Kubernetes manifest.
+func deployed(t *testing.T) map[string][]string {
+	t.Helper()
+	read := func(name string) []byte {
+		text, err := os.ReadFile(filepath.Join("testdata/recipes/deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	relays := map[string][]string{}
+	_, start, _ := strings.Cut(string(read("owoxhook.service")), "\nExecStart=/usr/bin/owoxhook ")
+	start, _, _ = strings.Cut(start, "\n")
+	relays["owoxhook.service"] = strings.Fields(start)
+	var compose struct {
+		Services map[string]struct{ Command []string }
+	}
+	if err := yaml.Unmarshal(read("compose.yaml"), &compose); err != nil {
+		t.Fatal(err)
+	}
+	relays["compose.yaml"] = compose.Services["relay-1"].Command
+	targets := filepath.Join(t.TempDir(), "relay.yaml")
+	for documents := yaml.NewDecoder(bytes.NewReader(read("kubernetes.yaml"))); ; {
+		var document struct {
+			Kind string
+			Data map[string]string
+			Spec struct {
+				Template struct {
+					Spec struct{ Containers []struct{ Args []string } }
+				}
+			}
+		}
+		if err := documents.Decode(&document); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		switch document.Kind {
+		case "ConfigMap":
+			if err := os.WriteFile(targets, []byte(document.Data["relay.yaml"]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		case "Deployment":
+			relays["kubernetes.yaml"] = document.Spec.Template.Spec.Containers[0].Args
+		}
+	}
+	for _, args := range relays {
+		for i, arg := range args {
+			args[i] = strings.ReplaceAll(arg, "/etc/owoxhook/relay.yaml", targets)
+		}
+	}
+	return relays
+}
+
+func TestDeployedRelaysStart(t *testing.T) {
+	for name, args := range deployed(t) {
+		cmd, out := program(t, append(args, "--dry-run")...)
+		cmd.Env = append(cmd.Env, "SLACK_URL=https://hooks.slack.com/services/example")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(out) // it tells why
+		if err := cmd.Wait(); err != nil || !bytes.Contains(text, []byte("alerts")) {
+			t.Errorf("%s: owoxhook %v: %v\n%s\nwant both targets", name, args, err, text)
+		}
+	}
+}
+
+func TestSystemdUnitsAreHardened(t *testing.T) {
+	if !has("systemd-analyze") {
+		t.Skip("no systemd-analyze on this machine")
+	}
+	path, err := exec.LookPath("owoxhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	units := []string{filepath.Join(dir, "owoxhook.service"), filepath.Join(dir, "owoxhook.socket")}
+	for _, unit := range units {
+		text, err := os.ReadFile(filepath.Join("testdata/recipes/deploy", filepath.Base(unit)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, []byte("/usr/bin/owoxhook"), []byte(path))
+		if err := os.WriteFile(unit, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		append([]string{"verify", "--man=no"}, units...),
+		{"security", "--offline=true", "--threshold=15", "--no-pager", units[0]}, // of 100
+	} {
+		out, err := exec.Command("systemd-analyze", args...).CombinedOutput()
+		if err != nil || args[0] == "verify" && len(out) > 0 {
+			t.Errorf("systemd-analyze %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// Two relays on one database are replaced one after the other behind nginx, or
+// killed, as compose.yaml and nginx.conf have them: no client notices.
+func TestRelaysBehindNginxAreReplacedUnnoticed(t *testing.T) {
+	if !has("nginx") {
+		t.Skip("no nginx on this machine")
+	}
+	if _, err := pgtest.Find(); err != nil {
+		t.Skip(err)
+	}
+	server, err := database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	where, err := server.Fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := slices.Concat(deployed(t)["compose.yaml"], []string{"--accept-all", "--keep", "0"})
+	run := func(address string) (*exec.Cmd, *bufio.Reader) {
+		cmd, out := program(t, append(args, "--addr", address)...)
+		cmd.Env = append(cmd.Env, "OWOXHOOK_JOURNAL="+where, "SLACK_URL=http://127.0.0.1:1/")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		awaitURL(t, out)
+		return cmd, out
+	}
+	relays := [2]string{freeAddress(t), freeAddress(t)}
+	var commands [2]*exec.Cmd
+	var outputs [2]*bufio.Reader
+	for i, address := range relays {
+		commands[i], outputs[i] = run(address)
+	}
+	k := kept{bodies: map[string][]byte{}}
+	k.during(t, startNginx(t, relays), func() {
+		for _, signal := range []os.Signal{syscall.SIGTERM, os.Kill} {
+			for i, address := range relays {
+				serveAMoment(t, commands[i], outputs[i], signal)
+				commands[i], outputs[i] = run(address)
+			}
+		}
+	})
+	k.in(t, where)
+}
+
+// startNginx starts nginx with the recipe's configuration, but for addresses, and
+// returns its URL.
+func startNginx(t *testing.T, relays [2]string) (url string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/recipes/deploy/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, front, dir := string(text), freeAddress(t), t.TempDir()
+	for was, is := range map[string]string{"listen 80;": "listen " + front + ";", "172.30.87.11:8787": relays[0], "172.30.87.12:8787": relays[1]} {
+		if !strings.Contains(site, was) {
+			t.Fatalf("nginx.conf has no %s", was)
+		}
+		site = strings.ReplaceAll(site, was, is)
+	}
+	config := strings.ReplaceAll(`daemon off; master_process off; pid DIR/pid; error_log DIR/error; events {}
+http {
+  access_log off; client_body_temp_path DIR/b; proxy_temp_path DIR/p; fastcgi_temp_path DIR/f; uwsgi_temp_path DIR/u; scgi_temp_path DIR/s;
+  `, "DIR", dir) + site + "}"
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("nginx", "-c", filepath.Join(dir, "config"))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it has no children
+		_ = cmd.Wait()         // killed
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", front)
+		if err == nil {
+			_ = conn.Close() // it accepts
+			return "http://" + front + "/"
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// freeAddress returns an address of this machine that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // its port is what counts
+	return listener.Addr().String()
 }
 
 // The action's script installs what it is told to, and its problem matcher
@@ -1116,12 +1459,7 @@ func TestRecipes(t *testing.T) {
 // its URL and the lines that it prints of runs.
 func (r recipe) start(t *testing.T) (url string, said <-chan string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close() // its port is free now
+	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	npm := os.Getenv("CI_NPM") // .ci/run sets it
 	environment := append(os.Environ(), "PORT="+port, "TMPDIR="+t.TempDir(), "NODE_PATH="+filepath.Join(npm, "node_modules"))

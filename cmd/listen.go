@@ -206,7 +206,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 	}
 	limitMemory()
 	return a.reporting(report.Options{Command: opts.command(), Verbose: opts.verbose, Replay: opts.replayCommand(opts.journalFlags)}, func(reporter report.Reporter) error {
-		listener, err := listenOn(ctx, opts.addr)
+		listener, err := a.receiverSocket(ctx, opts.addr)
 		if err != nil {
 			return err
 		}

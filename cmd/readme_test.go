@@ -87,10 +87,10 @@ func TestLinksOfTextsLeadSomewhere(t *testing.T) {
 			if file != "" {
 				target = filepath.Join(filepath.Dir(name), file)
 			}
-			text, err := os.ReadFile(target)
-			if err != nil {
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
+			text, _ := os.ReadFile(target) // a folder has no places
 			if place != "" && !places(string(text))[place] {
 				t.Errorf("%s: %s has no heading %s", name, target, place)
 			}

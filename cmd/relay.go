@@ -50,9 +50,10 @@ slack:@/run/secrets/slack-url. With --config, targets come from a file:
       group: 5m
 
 The journal and the jobs are in one database. A relay that is started again goes
-on where it was.
+on where it was. It receives on the socket that systemd passes to it, if any, so
+that a restart refuses no connection.
 
-More: owoxhook help relaying.`,
+More: owoxhook help relaying, owoxhook help deploy.`,
 		Example: `  # an application that may be down
   owoxhook relay --to https://app.example.com/hooks/owox
 

@@ -19,9 +19,8 @@ type connections struct {
 	linger time.Duration          // of a connection too many
 	refuse func(peer, why string) // called for what no handler has seen
 
-	mu      sync.Mutex
-	closing bool
-	open    map[net.Conn]*connection
+	mu   sync.Mutex
+	open map[net.Conn]*connection
 }
 
 // connection is one of them.
@@ -54,10 +53,6 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 	defer c.mu.Unlock()
 	one := c.open[conn]
 	switch state {
-	case http.StateNew:
-		if c.closing {
-			_ = conn.Close() // nothing waits to be written
-		}
 	case http.StateActive:
 		one.silent = false
 		one.pending.Store(true)
@@ -72,17 +67,34 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// close closes the connections on which nothing has come yet. Shutdown would
-// wait five seconds for them.
-func (c *connections) close() {
+// settle waits until a handler has seen what is on its way on connections that
+// were accepted, as net/http drops what it reads during Shutdown. In the end it
+// closes those on which nothing has come: Shutdown would wait for them.
+func (c *connections) settle(patience time.Duration) {
+	for end := time.Now().Add(patience); c.expecting() && time.Now().Before(end); {
+		time.Sleep(settlePause)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closing = true
 	for conn, one := range c.open {
 		if one.silent {
 			_ = conn.Close() // nothing waits to be written
 		}
 	}
+}
+
+const settlePause = 2 * time.Millisecond
+
+// expecting reports whether a request may come that no handler has seen.
+func (c *connections) expecting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.open {
+		if one.silent || one.pending.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 // handler answers 503 on a connection too many: the sender comes back after

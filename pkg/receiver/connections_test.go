@@ -43,6 +43,33 @@ func dial(t *testing.T, address string) net.Conn {
 	return conn
 }
 
+// A connection that was accepted is as good as a delivery that is under way.
+func TestRequestsOnConnectionsJustAcceptedAreAnswered(t *testing.T) {
+	address, stop := start(t, receiver.Server{Handler: receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})})
+	conns := []net.Conn{dial(t, address), dial(t, address), dial(t, address)}
+	exchange(t, dial(t, address)) // connections are accepted in order
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	for _, conn := range conns {
+		time.Sleep(100 * time.Millisecond)
+		exchange(t, conn)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// exchange makes a delivery on a connection, and wants a 200.
+func exchange(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if _, err := io.WriteString(conn, head(fmt.Sprintf("Content-Length: %d\r\n", len(payload)))+string(payload)); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(status, "HTTP/1.1 200 ") {
+		t.Errorf("answered %q, %v, want 200", status, err)
+	}
+}
+
 // A connection that is refused loses the event; a 503 brings the sender back.
 func TestConnectionsBeyondTheLimitAreAnswered503(t *testing.T) {
 	handler := receiver.New(receiver.Options{Validator: validator(t, validate.Config{})})

@@ -23,6 +23,7 @@ const (
 
 	maxHeaderBytes = 64 << 10
 	lingerTimeout  = time.Second // of a connection too many, from its beginning
+	silentTimeout  = time.Second // at the end, of a connection whose first request has not come
 	idleTimeout    = 2 * time.Minute
 )
 
@@ -41,8 +42,8 @@ type Server struct {
 	Refused         func()            // called for each request that was refused before the handler; may be nil
 }
 
-// Serve serves until the context ends, then lets requests that are under way
-// end in time. It closes the listener.
+// Serve serves until the context ends, then closes the listener and lets requests
+// that are under way, or come on connections that were accepted, end in time.
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // the sender speaks nothing else
@@ -87,15 +88,18 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.ShutdownTimeout, DefaultShutdownTimeout))
+	patience := cmp.Or(s.ShutdownTimeout, DefaultShutdownTimeout)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	server.SetKeepAlivesEnabled(false) // answers say so from here on
-	conns.close()
+	_ = listener.Close()               // Serve says how it went
+	serveErr := <-ended
+	conns.settle(min(silentTimeout, patience))
 	err := server.Shutdown(deadline)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	if serveErr := <-ended; !errors.Is(serveErr, http.ErrServerClosed) {
+	if !errors.Is(serveErr, net.ErrClosed) {
 		return serveErr
 	}
 	return err
