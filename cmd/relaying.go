@@ -46,7 +46,7 @@ func (r *relaying) open(ctx context.Context, l *listening) (err error) {
 	r.attempts, r.ended = make(chan delivery.Attempt, waitingAttempts), make(chan error, 1)
 	r.closing, r.reported = make(chan struct{}), make(chan struct{})
 	r.relay, err = relay.Open(ctx, relay.Options{
-		Journal: l.journal, Targets: r.targets, Finish: r.flags.finish, Now: r.now, Attempted: r.attempted,
+		Journal: l.journal, Targets: r.targets, Finish: r.flags.finish, Attempted: r.attempted,
 		Log: func(line string) { r.note("relay: %s", line) },
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -102,6 +103,13 @@ func (r *Relay) open(ctx context.Context, options queueOptions, names []string) 
 	if r.began, err = r.queue.begin(ctx, newest, names); err != nil {
 		return err
 	}
+	cursor, err := r.queue.cursor(ctx)
+	if err != nil {
+		return err
+	}
+	if cursor < newest {
+		r.options.Log(fmt.Sprintf("going on after delivery %d: newer ones, up to %d, are relayed now", cursor, newest))
+	}
 	return r.hold(ctx)
 }
 
@@ -132,7 +140,9 @@ func (o Options) withDefaults() Options {
 // Run relays until the context ends. Then it finishes what is under way.
 func (r *Relay) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.queue.work(running, r.do) })
+	group.Go(func() error {
+		return r.queue.work(running, func(ctx context.Context, c claim) verdict { return r.do(ctx, running, c) })
+	})
 	group.Go(func() error {
 		r.follow(running)
 		return nil
@@ -152,13 +162,11 @@ func (r *Relay) Wake() {
 	}
 }
 
-// do makes one attempt at a job, if it is its turn.
-func (r *Relay) do(ctx context.Context, c claim) verdict {
+// do makes one attempt at a job, if it is its turn. What waits for that ends with
+// running.
+func (r *Relay) do(ctx, running context.Context, c claim) verdict {
 	t := r.targets[c.target]
-	if wait, ok := r.turn(ctx, c); !ok {
-		return verdict{fate: later, wait: wait}
-	}
-	if wait, ok := t.gate.pass(ctx); !ok {
+	if wait, ok := r.wait(ctx, running, t, c); !ok {
 		return verdict{fate: later, wait: wait}
 	}
 	batch, err := r.load(ctx, t, c)
@@ -188,6 +196,18 @@ func (r *Relay) do(ctx context.Context, c claim) verdict {
 	}
 	r.options.Attempted(attempt)
 	return v
+}
+
+// wait waits for the turn of a job and for its target. It returns after which
+// time to look again when that takes long.
+func (r *Relay) wait(ctx, running context.Context, t *target, c claim) (wait time.Duration, ok bool) {
+	waiting, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(running, end)()
+	if wait, ok = r.turn(waiting, c); !ok {
+		return wait, false
+	}
+	return t.gate.pass(waiting)
 }
 
 const journalPause = 5 * time.Second
@@ -287,6 +307,10 @@ func (h logHandler) Enabled(_ context.Context, level slog.Level) bool { return l
 
 func (h logHandler) Handle(_ context.Context, record slog.Record) error {
 	line := record.Message
+	if strings.Contains(line, "Soft stop timeout") {
+		h.log("what is under way takes too long: it is cut off, and done again later")
+		return nil
+	}
 	record.Attrs(func(a slog.Attr) bool {
 		line += " " + a.String()
 		return true

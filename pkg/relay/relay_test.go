@@ -173,6 +173,27 @@ func TestAFailingTargetHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+// Only what is under way is waited for, not what waits for a target.
+func TestTheEndDoesNotWaitForATargetThatIsDown(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		var failed atomic.Int64
+		down := &carrier{fail: func(relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
+		_, stop := running(t, relay.Options{
+			Journal: j, Targets: []relay.Target{{Name: "down", Carrier: down}, {Name: "ordered", Carrier: down, Ordered: true}}, Finish: time.Minute,
+			Attempted: func(delivery.Attempt) { failed.Add(1) },
+		})
+		for i := range 50 {
+			keep(t, j, event(fmt.Sprint("id-", i), "m", fmt.Sprint("r-", i), owox.RunFailed))
+		}
+		eventually(t, "attempts that failed", true, func() bool { return failed.Load() > 5 })
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("it ended after %v, though nothing was under way", took)
+		}
+	})
+}
+
 // The clock runs 300 times as fast: an hour takes 12 seconds.
 func TestATargetThatIsDownForAnHourGetsEverything(t *testing.T) {
 	if testing.Short() {
