@@ -231,8 +231,10 @@ func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word
 		if err != nil {
 			return err
 		}
-		for i, attempt := range attempts {
-			if err := brief.Report(report.Attempt{Attempt: asAttempt(entry.Delivery, attempt, i+1)}); err != nil {
+		made := map[string]int{} // by target
+		for _, attempt := range attempts {
+			made[attempt.Target]++
+			if err := brief.Report(report.Attempt{Attempt: asAttempt(entry.Delivery, attempt, made[attempt.Target])}); err != nil {
 				return err
 			}
 		}
@@ -241,7 +243,7 @@ func runDeliveriesShow(ctx context.Context, a *app, opts deliveriesOptions, word
 }
 
 func asAttempt(d delivery.Delivery, a journal.Attempt, number int) delivery.Attempt {
-	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: a.URL, Number: number, Status: a.Status, Duration: a.Duration}
+	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: a.URL, Target: a.Target, Number: number, Status: a.Status, Duration: a.Duration}
 	if !a.OK {
 		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: a.Error}
 	}

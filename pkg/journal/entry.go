@@ -19,7 +19,7 @@ import (
 // Entry is a delivery in the journal.
 type Entry struct{ delivery.Delivery }
 
-// Attempt is an attempt to deliver an entry again, or to forward it.
+// Attempt is an attempt to deliver an entry again, to forward or to relay it.
 type Attempt struct {
 	At       time.Time
 	URL      string
@@ -27,6 +27,7 @@ type Attempt struct {
 	Status   int // 0: there was no answer
 	Duration time.Duration
 	Error    string
+	Target   string // of a relay; "": it was another command's
 }
 
 const (
@@ -36,7 +37,7 @@ const (
 			(SELECT CASE WHEN webhook_id <> ? THEN sequence END FROM deliveries WHERE run_id = ? AND event = ? ORDER BY sequence LIMIT 1))
 		RETURNING sequence, duplicate_of, same_run_as`
 	updateAgain   = "UPDATE deliveries SET valid = ?, state = ?, answered = ?, findings = ? WHERE sequence = ?"
-	insertAttempt = "INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	insertAttempt = "INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 	// The first delivery with an id, or of a run, may have been deleted since.
 	briefColumns = `sequence, webhook_id, received_at, event, is_test, data_mart_title, state, answered, duplicate_of IS NOT NULL,
@@ -165,7 +166,7 @@ func attemptRow(sequence int64, at time.Time, a delivery.Attempt) []any {
 	if a.Failure != nil {
 		reason = a.Failure.Error
 	}
-	return []any{sequence, owox.FormatTimestamp(at), a.URL, a.OK(), a.Status, float64(a.Duration.Microseconds()) / 1000, reason}
+	return []any{sequence, owox.FormatTimestamp(at), a.URL, a.OK(), a.Status, float64(a.Duration.Microseconds()) / 1000, reason, a.Target}
 }
 
 // scanEntry reads briefColumns, or allColumns.

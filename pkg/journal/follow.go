@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -20,9 +22,53 @@ func (j *Journal) Last(ctx context.Context) (int64, error) {
 	return last.Int64, nil
 }
 
-// Hold keeps what has this sequence or a higher one from being deleted to make
-// room, until the next call. With 0 anything may be deleted again.
-func (j *Journal) Hold(sequence int64) { j.held.Store(sequence) }
+// Range is deliveries from one sequence to another.
+type Range struct{ First, Last int64 }
+
+// Hold keeps deliveries from being deleted to make room, until the next call:
+// from the first one on as long as this process has the journal open, and those
+// in the ranges whoever makes room.
+func (j *Journal) Hold(ctx context.Context, first int64, ranges []Range) error {
+	j.held.Store(first)
+	ranges = joined(ranges)
+	before, err := j.heldRanges(ctx, j.reader)
+	if err != nil || slices.Equal(before, ranges) {
+		return err
+	}
+	return j.submit(func(ctx context.Context) error {
+		_, err := j.exec(ctx, "DELETE FROM held")
+		for _, r := range ranges {
+			if err == nil {
+				_, err = j.exec(ctx, "INSERT INTO held (first_sequence, last_sequence) VALUES (?, ?)", r.First, r.Last)
+			}
+		}
+		return err
+	})
+}
+
+// joined returns ranges in their order, of which no two touch.
+func joined(ranges []Range) (out []Range) {
+	for _, r := range slices.SortedFunc(slices.Values(ranges), func(a, b Range) int { return cmp.Compare(a.First, b.First) }) {
+		if last := len(out) - 1; last >= 0 && r.First <= out[last].Last+1 {
+			out[last].Last = max(out[last].Last, r.Last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (j *Journal) heldRanges(ctx context.Context, from interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+},
+) ([]Range, error) {
+	return collect(read(j, func() (*sql.Rows, error) {
+		return from.QueryContext(ctx, "SELECT first_sequence, last_sequence FROM held ORDER BY first_sequence")
+	}, func(rows *sql.Rows) (r Range, err error) {
+		err = rows.Scan(&r.First, &r.Last)
+		return r, err
+	}))
+}
 
 // earlierLimit bounds what is read because of one delivery.
 const earlierLimit = 100

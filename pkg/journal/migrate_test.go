@@ -128,7 +128,8 @@ func openOld(t *testing.T, file string, version int64) {
 		if i == 2 {
 			failed.Failure, failed.Status = nil, 200
 		}
-		_, insertErr := db.Exec(insertAttempt, attemptRow(delivered, start, failed)...)
+		_, insertErr := db.Exec("INSERT INTO attempts (delivery, attempted_at, url, ok, status, duration_ms, error) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			attemptRow(delivered, start, failed)[:7]...)
 		err = errors.Join(err, insertErr)
 	}
 	for _, statement := range afterwards[version] {

@@ -60,15 +60,8 @@ func (j *Journal) pruneBeyond(ctx context.Context, o Options) (deleted int64, mo
 			last = max(last, min(oldest+int64(share*float64(newest-oldest)), newest-1))
 		}
 	}
-	if held := j.held.Load(); held > 0 {
-		last = min(last, held-1)
-	}
-	step := min(last, oldest+pruneStep-1)
-	if step < oldest {
-		return 0, false, nil
-	}
-	deleted, err = j.removeUpTo(ctx, step)
-	return deleted, o.KeepBytes > 0 || step < last, err
+	deleted, more, err = j.removeUpTo(ctx, oldest, last)
+	return deleted, more || deleted > 0 && o.KeepBytes > 0, err
 }
 
 // ends returns the first and last sequence, or 0.
@@ -94,17 +87,48 @@ func (j *Journal) beyond(ctx context.Context, newest int64, keep int) (last int6
 	return exact, err
 }
 
-// removeUpTo deletes entries with the attempts at them.
-func (j *Journal) removeUpTo(ctx context.Context, sequence int64) (deleted int64, err error) {
-	if _, err := j.exec(ctx, "DELETE FROM attempts WHERE delivery <= ?", sequence); err != nil {
-		return 0, err
+// removeUpTo deletes the next entries up to one, with the attempts at them, and
+// passes over what is held.
+func (j *Journal) removeUpTo(ctx context.Context, oldest, last int64) (deleted int64, more bool, err error) {
+	if held := j.held.Load(); held > 0 {
+		last = min(last, held-1)
 	}
-	return j.exec(ctx, "DELETE FROM deliveries WHERE sequence <= ?", sequence)
+	if last < oldest {
+		return 0, false, nil
+	}
+	held, err := j.heldRanges(ctx, j.conn)
+	if err != nil {
+		return 0, false, err
+	}
+	step := last
+	for _, r := range held {
+		if r.First > oldest {
+			step = min(step, r.First-1)
+			break
+		}
+		if r.Last < oldest {
+			continue
+		}
+		var next sql.NullInt64
+		if err := j.conn.QueryRowContext(ctx, j.rebind("SELECT MIN(sequence) FROM deliveries WHERE sequence > ?"), r.Last).Scan(&next); err != nil {
+			return 0, false, err
+		}
+		if oldest = next.Int64; !next.Valid || oldest > last {
+			return 0, false, nil
+		}
+	}
+	step = min(step, oldest+pruneStep-1)
+	if _, err := j.exec(ctx, "DELETE FROM attempts WHERE delivery BETWEEN ? AND ?", oldest, step); err != nil {
+		return 0, false, err
+	}
+	deleted, err = j.exec(ctx, "DELETE FROM deliveries WHERE sequence BETWEEN ? AND ?", oldest, step)
+	return deleted, step < last, err
 }
 
 // removeOlder deletes the next entries that were received before a time.
 func (j *Journal) removeOlder(ctx context.Context, before time.Time) (deleted int64, err error) {
-	const older = "(SELECT sequence FROM deliveries WHERE received_at < ? ORDER BY received_at, sequence LIMIT ?)"
+	const older = `(SELECT sequence FROM deliveries WHERE received_at < ?
+		AND NOT EXISTS (SELECT 1 FROM held WHERE sequence BETWEEN first_sequence AND last_sequence) ORDER BY received_at, sequence LIMIT ?)`
 	at := owox.FormatTimestamp(before)
 	if _, err := j.exec(ctx, "DELETE FROM attempts WHERE delivery IN "+older, at, pruneStep); err != nil {
 		return 0, err
@@ -124,8 +148,7 @@ func (j *Journal) Prune(ctx context.Context, keep int) (deleted int64, err error
 		if err != nil || last < oldest {
 			return 0, false, err
 		}
-		deleted, err = j.removeUpTo(ctx, min(last, oldest+pruneStep-1))
-		return deleted, true, err
+		return j.removeUpTo(ctx, oldest, last)
 	})
 }
 

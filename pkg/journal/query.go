@@ -193,12 +193,12 @@ func (j *Journal) IDs(ctx context.Context, prefix string, n int) (ids []string, 
 // Attempts returns the attempts at an entry, oldest first.
 func (j *Journal) Attempts(ctx context.Context, sequence int64) ([]Attempt, error) {
 	return collect(read(j, func() (*sql.Rows, error) {
-		return j.reader.QueryContext(ctx, j.rebind(`SELECT attempted_at, url, ok, status, duration_ms, error FROM attempts
+		return j.reader.QueryContext(ctx, j.rebind(`SELECT attempted_at, url, ok, status, duration_ms, error, target FROM attempts
 			WHERE delivery = ? ORDER BY sequence`), sequence)
 	}, func(rows *sql.Rows) (a Attempt, err error) {
 		var at string
 		var ms float64
-		err = rows.Scan(&at, &a.URL, &a.OK, &a.Status, &ms, &a.Error)
+		err = rows.Scan(&at, &a.URL, &a.OK, &a.Status, &ms, &a.Error, &a.Target)
 		a.At, _ = owox.ParseTimestamp([]byte(at)) // we wrote it
 		a.Duration = time.Duration(ms * float64(time.Millisecond))
 		return a, err

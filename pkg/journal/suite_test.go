@@ -613,6 +613,38 @@ func TestKeepCountsDeliveries(t *testing.T) {
 	})
 }
 
+func TestWhatIsHeldIsNotDeletedToMakeRoom(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		j := open(t, Options{})
+		for n := range 30 {
+			if _, err := keep(j, sample(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.Hold(t.Context(), 26, []Range{{First: 8, Last: 9}, {First: 1, Last: 1}, {First: 7, Last: 8}, {First: 15, Last: 15}}); err != nil {
+			t.Fatal(err)
+		}
+		check := func(who string, j *Journal, prune func(*Journal) (int64, error), deleted int64, want string) {
+			t.Helper()
+			n, err := prune(j)
+			if got := fmt.Sprint(sequences(list(t, j, Filter{Oldest: true, Limit: 100}))); err != nil || n != deleted || got != want {
+				t.Errorf("%s deleted %d, %v, and left %s, want %d and %s", who, n, err, got, deleted, want)
+			}
+		}
+		byCount := func(keep int) func(*Journal) (int64, error) {
+			return func(j *Journal) (int64, error) { return j.Prune(t.Context(), keep) }
+		}
+		check("the one that holds", j, byCount(20), 6, "[1 7 8 9 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30]")
+		check("the one that holds", j, byCount(2), 14, "[1 7 8 9 15 26 27 28 29 30]")
+		check("another process", open(t, Options{}), byCount(2), 3, "[1 7 8 9 15 29 30]")
+		check("by time", j, func(j *Journal) (int64, error) { return j.PruneOlder(t.Context(), start.Add(time.Hour)) }, 2, "[1 7 8 9 15]")
+		if err := j.Hold(t.Context(), 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		check("nothing is held", j, byCount(1), 4, "[15]")
+	})
+}
+
 func TestKeepBytesBoundsTheDatabase(t *testing.T) {
 	onEach(t, func(t *testing.T, open opener) {
 		const bound = 8 << 20

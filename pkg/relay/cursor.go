@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/journal"
@@ -14,18 +16,20 @@ const (
 	gather     = 20 * time.Millisecond  // for a batch to grow, so that the journal's own commits come first
 	lookAgain  = time.Second            // for what other processes keep
 	holdEvery  = 10 * time.Second       // between two looks at what jobs still need
+	holdSoon   = time.Second            // the same, when there are new ones
 	repeatSpan = 24 * time.Hour         // in which a repetition is one
 	errorPause = 500 * time.Millisecond // after a failure of the database
 )
 
 // follow makes jobs of what the journal gets, until the context ends.
 func (r *Relay) follow(ctx context.Context) {
-	held := time.Now()
+	held, more := time.Now(), false
 	r.followed.Store(held.UnixNano())
 	for ctx.Err() == nil {
 		n, err := r.feed(ctx)
-		if err == nil && time.Since(held) > holdEvery {
-			held = time.Now()
+		more = more || n > 0
+		if since := time.Since(held); err == nil && (since > holdEvery || more && since > holdSoon) {
+			held, more = time.Now(), false
 			err = r.hold(ctx)
 		}
 		if ctx.Err() != nil {
@@ -51,21 +55,47 @@ func (r *Relay) follow(ctx context.Context) {
 	}
 }
 
-// feed makes jobs of the next deliveries, and returns how many it looked at. The
-// transaction that does so comes after all reading, and is short: it keeps the
-// journal from writing.
+// feed makes jobs of the next deliveries, and returns how many it looked at.
+// Targets that are equally far get them together.
 func (r *Relay) feed(ctx context.Context) (looked int, err error) {
-	from, err := r.queue.cursor(ctx)
+	cursors, err := r.cursors(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read the cursor of the relay: %w", err)
+		return 0, err
 	}
+	together := map[int64][]string{}
+	for name, c := range cursors {
+		together[c.at] = append(together[c.at], name)
+	}
+	for from, names := range together {
+		n, err := r.feedFrom(ctx, from, names, cursors)
+		if err != nil {
+			return 0, err
+		}
+		looked = max(looked, n)
+	}
+	return looked, nil
+}
+
+// cursors returns how far the targets of this process are.
+func (r *Relay) cursors(ctx context.Context) (map[string]cursor, error) {
+	all, err := r.queue.cursors(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the cursors of the relay: %w", err)
+	}
+	maps.DeleteFunc(all, func(name string, _ cursor) bool { return r.targets[name] == nil })
+	return all, nil
+}
+
+// feedFrom makes jobs for some targets. The transaction that does so comes after
+// all reading, and is short: it keeps the journal from writing.
+func (r *Relay) feedFrom(ctx context.Context, from int64, names []string, cursors map[string]cursor) (looked int, err error) {
 	to := from
 	var jobs []job
 	for e, err := range r.journal.List(ctx, journal.Filter{After: from, Oldest: true, Limit: batchSize}) {
 		if err != nil {
 			return 0, err
 		}
-		if jobs, err = r.plan(ctx, jobs, e); err != nil {
+		if jobs, err = r.plan(ctx, jobs, e, names, cursors); err != nil {
 			return 0, err
 		}
 		to = e.Sequence
@@ -74,14 +104,14 @@ func (r *Relay) feed(ctx context.Context) (looked int, err error) {
 	if to == from {
 		return 0, nil
 	}
-	if _, err := r.queue.advance(ctx, from, to, jobs); err != nil {
-		return 0, fmt.Errorf("move the cursor of the relay: %w", err)
+	if _, err := r.queue.advance(ctx, names, from, to, jobs); err != nil {
+		return 0, fmt.Errorf("move the cursors of the relay: %w", err)
 	}
 	return looked, nil
 }
 
 // plan adds the jobs for a delivery.
-func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry) ([]job, error) {
+func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry, names []string, cursors map[string]cursor) ([]job, error) {
 	var earlier []journal.Entry
 	if e.Duplicate || e.SameRun {
 		var err error
@@ -89,15 +119,16 @@ func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry) ([]job, e
 			return nil, err
 		}
 	}
-	for name, t := range r.targets {
+	for _, name := range names {
+		t := r.targets[name]
 		wanted, _, err := r.want(ctx, t.Conditions, e)
-		if err == nil && wanted && e.Sequence > r.began[name] {
-			wanted, err = r.isFirst(ctx, t, earlier)
+		if err == nil && wanted {
+			wanted, err = r.isFirst(ctx, t, earlier, cursors[name].began)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !wanted || e.Sequence <= r.began[name] {
+		if !wanted {
 			continue
 		}
 		j := job{target: name, sequence: e.Sequence, group: t.Group}
@@ -112,20 +143,21 @@ func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry) ([]job, e
 	return jobs, nil
 }
 
-// isFirst reports whether a target had none of the earlier deliveries of an
-// event. OWOX sends a run again under a new id after a crash of its own.
-func (r *Relay) isFirst(ctx context.Context, t *target, earlier []journal.Entry) (bool, error) {
+// isFirst reports whether a target, which began after a delivery, had none of the
+// earlier deliveries of an event. OWOX sends a run again under a new id after a crash of its own.
+func (r *Relay) isFirst(ctx context.Context, t *target, earlier []journal.Entry, began int64) (bool, error) {
 	for _, e := range earlier {
-		if had, _, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > r.began[t.Name] {
+		if had, _, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > began {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// hold keeps in the journal what jobs still need.
+// hold keeps in the journal what jobs still need, and what there are no jobs for
+// yet.
 func (r *Relay) hold(ctx context.Context) error {
-	cursor, err := r.queue.cursor(ctx)
+	cursors, err := r.cursors(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,11 +165,21 @@ func (r *Relay) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if oldest == 0 {
-		oldest = cursor + 1
+	spared, err := r.queue.spared(ctx)
+	if err != nil {
+		return err
 	}
-	r.journal.Hold(oldest)
-	return r.queue.tidy(ctx, oldest)
+	first, last := int64(math.MaxInt64), int64(0)
+	for _, c := range cursors {
+		first, last = min(first, c.at+1), max(last, c.at)
+	}
+	if oldest > 0 {
+		first, spared = min(first, oldest), append(spared, journal.Range{First: oldest, Last: max(oldest, last)})
+	}
+	if err := r.journal.Hold(ctx, first, spared); err != nil {
+		return err
+	}
+	return r.queue.tidy(ctx, first)
 }
 
 var errPruned = errors.New("the journal does not have the delivery any more")
@@ -168,6 +210,11 @@ func (r *Relay) load(ctx context.Context, t *target, c claim) (b Batch, err erro
 }
 
 func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, marts map[string]bool) error {
+	cursors, err := r.cursors(ctx)
+	if err != nil {
+		return err
+	}
+	began := cursors[t.Name].began
 	w, err := r.queue.close(ctx, c)
 	if err != nil {
 		return err
@@ -180,7 +227,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		if err == nil && wanted && (e.Duplicate || e.SameRun) {
 			var earlier []journal.Entry
 			if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err == nil {
-				wanted, err = r.isFirst(ctx, t, earlier)
+				wanted, err = r.isFirst(ctx, t, earlier, began)
 			}
 		}
 		if err != nil {

@@ -3,6 +3,8 @@ package relay
 import (
 	"context"
 	"time"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
 // queue is what a relay needs of a job queue: no more than River does, so that
@@ -10,13 +12,14 @@ import (
 // target: a delivery, or the deliveries of a window.
 type queue interface {
 	// begin notes targets that were not there before as beginning after a
-	// delivery, and returns after which each of them began.
-	begin(ctx context.Context, newest int64, targets []string) (map[string]int64, error)
-	// cursor returns up to which delivery there are jobs.
-	cursor(ctx context.Context) (int64, error)
-	// advance moves the cursor and adds jobs, in one transaction. When the cursor
-	// is not where it was, another process has moved it, and nothing is done.
-	advance(ctx context.Context, from, to int64, jobs []job) (moved bool, err error)
+	// delivery.
+	begin(ctx context.Context, newest int64, targets []string) error
+	// cursors returns how far the targets are that there are, or were.
+	cursors(ctx context.Context) (map[string]cursor, error)
+	// advance moves the cursors of some targets and adds jobs for them, in one
+	// transaction. When one is not where it was, another process has moved it, and
+	// nothing is done.
+	advance(ctx context.Context, targets []string, from, to int64, jobs []job) (moved bool, err error)
 	// work does jobs until the context ends, and then finishes what is under way.
 	work(ctx context.Context, do func(context.Context, claim) verdict) error
 	// close closes the window of a job, which takes no more deliveries.
@@ -24,8 +27,11 @@ type queue interface {
 	// ahead returns when the job with the same key before a job is next tried;
 	// false: there is none.
 	ahead(ctx context.Context, c claim) (next time.Time, found bool, err error)
-	// oldest returns the first delivery that a job still needs; 0: none does.
+	// oldest returns the first delivery that a job still needs which is not given
+	// up; 0: none does.
 	oldest(ctx context.Context) (sequence int64, err error)
+	// spared returns what jobs need that were given up, some of many.
+	spared(ctx context.Context) ([]journal.Range, error)
 	// tidy forgets the windows before a delivery that no job needs any more.
 	tidy(ctx context.Context, before int64) error
 
@@ -33,6 +39,12 @@ type queue interface {
 	jobs(ctx context.Context, which Selection, limit int) ([]Job, error)
 	again(ctx context.Context, which Selection) (int, error)
 	drop(ctx context.Context, which Selection) (int, error)
+}
+
+// cursor is how far a target is.
+type cursor struct {
+	began int64 // the delivery after which it began
+	at    int64 // up to which there are jobs for it
 }
 
 // job is what is added to a queue.

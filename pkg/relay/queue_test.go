@@ -31,9 +31,11 @@ func suite(t *testing.T, test func(t *testing.T, q queue)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			began, err := q.begin(t.Context(), 10, []string{"a", "b"})
-			if want := "map[:10 a:10 b:10]"; err != nil || fmt.Sprint(began) != want {
-				t.Fatalf("the targets began after %v, %v, want %s", began, err, want)
+			if err := q.begin(t.Context(), 10, []string{"a", "b"}); err != nil {
+				t.Fatal(err)
+			}
+			if at, err := q.cursors(t.Context()); err != nil || fmt.Sprint(at) != "map[a:{10 10} b:{10 10}]" {
+				t.Fatalf("the targets are at %v, %v, want both at 10", at, err)
 			}
 			test(t, q)
 		})
@@ -70,7 +72,7 @@ func worked(t *testing.T, q queue, decide func(claim) verdict) (done func() []cl
 
 func advance(t *testing.T, q queue, from, to int64, jobs ...job) {
 	t.Helper()
-	if moved, err := q.advance(t.Context(), from, to, jobs); err != nil || !moved {
+	if moved, err := q.advance(t.Context(), []string{"a", "b"}, from, to, jobs); err != nil || !moved {
 		t.Fatalf("advance from %d to %d: %v, %v", from, to, moved, err)
 	}
 }
@@ -101,22 +103,28 @@ func one(t *testing.T, q queue, target string) Status {
 func TestJobsAreAddedWithTheCursor(t *testing.T) {
 	suite(t, func(t *testing.T, q queue) {
 		advance(t, q, 10, 12, job{target: "a", sequence: 11}, job{target: "b", sequence: 12})
-		if moved, err := q.advance(t.Context(), 10, 11, []job{{target: "a", sequence: 11}}); moved || err != nil {
+		if moved, err := q.advance(t.Context(), []string{"a"}, 10, 11, []job{{target: "a", sequence: 11}}); moved || err != nil {
 			t.Errorf("a cursor that another one has moved: moved %v, %v, want neither", moved, err)
 		}
-		if at, err := q.cursor(t.Context()); at != 12 || err != nil {
-			t.Errorf("the cursor is at %d, %v, want 12", at, err)
+		if moved, err := q.advance(t.Context(), []string{"b"}, 12, 13, []job{{target: "b", sequence: 13}}); !moved || err != nil {
+			t.Errorf("a process that has this target alone: moved %v, %v", moved, err)
+		}
+		if moved, err := q.advance(t.Context(), []string{"a", "b"}, 12, 14, []job{{target: "a", sequence: 13}}); moved || err != nil {
+			t.Errorf("one of two cursors was moved: moved %v, %v, want neither", moved, err)
 		}
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if moved, err := q.advance(canceled, 12, 13, []job{{target: "a", sequence: 13}}); moved || err == nil {
+		if moved, err := q.advance(canceled, []string{"a"}, 12, 13, []job{{target: "a", sequence: 13}}); moved || err == nil {
 			t.Errorf("canceled: moved %v, %v, want an error", moved, err)
 		}
 		if s := one(t, q, "a"); s.Waiting != 1 || s.Oldest.IsZero() || s.Next.IsZero() {
 			t.Errorf("status %+v, want one that waits, and times", s)
 		}
-		if began, err := q.begin(t.Context(), 12, []string{"a", "c"}); err != nil || began["a"] != 10 || began["c"] != 12 {
-			t.Errorf("began after %v, %v, want the old target where it was", began, err)
+		if err := q.begin(t.Context(), 13, []string{"a", "c"}); err != nil {
+			t.Error(err)
+		}
+		if at, err := q.cursors(t.Context()); err != nil || fmt.Sprint(at) != "map[a:{10 12} b:{10 13} c:{13 13}]" {
+			t.Errorf("the targets are at %v, %v, want the old ones where they were", at, err)
 		}
 	})
 }
@@ -194,8 +202,11 @@ func TestGivenUpJobsStayUntilTheyAreDropped(t *testing.T) {
 		worked(t, q, func(claim) verdict { return verdict{fate: givenUp, reason: "gone"} })
 		advance(t, q, 10, 13, job{target: "a", sequence: 11}, job{target: "a", sequence: 12}, job{target: "b", sequence: 13})
 		until(t, "all are given up", func() bool { return one(t, q, "a").GivenUp == 2 && one(t, q, "b").GivenUp == 1 })
-		if oldest, err := q.oldest(t.Context()); oldest != 11 || err != nil {
-			t.Errorf("the oldest that is needed is %d, %v, want 11", oldest, err)
+		if oldest, err := q.oldest(t.Context()); oldest != 0 || err != nil {
+			t.Errorf("the oldest that is needed is %d, %v, want none", oldest, err)
+		}
+		if spared, err := q.spared(t.Context()); fmt.Sprint(spared) != "[{11 11} {12 12} {13 13}]" || err != nil {
+			t.Errorf("spared are %v, %v, want those that were given up", spared, err)
 		}
 		for _, drop := range []struct {
 			which Selection

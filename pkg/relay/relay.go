@@ -50,7 +50,6 @@ type Relay struct {
 	journal *journal.Journal
 	queue   queue
 	targets map[string]*target
-	began   map[string]int64 // by target: after which delivery
 	wake    chan struct{}
 	reading chan struct{} // a place for each that reads the journal
 
@@ -100,15 +99,17 @@ func (r *Relay) open(ctx context.Context, options queueOptions, names []string) 
 	if len(names) == 0 {
 		return nil
 	}
-	if r.began, err = r.queue.begin(ctx, newest, names); err != nil {
+	if err := r.queue.begin(ctx, newest, names); err != nil {
 		return err
 	}
-	cursor, err := r.queue.cursor(ctx)
+	cursors, err := r.cursors(ctx)
 	if err != nil {
 		return err
 	}
-	if cursor < newest {
-		r.options.Log(fmt.Sprintf("going on after delivery %d: newer ones, up to %d, are relayed now", cursor, newest))
+	for _, name := range names {
+		if at := cursors[name].at; at < newest {
+			r.options.Log(fmt.Sprintf("going on for %s after delivery %d: newer ones, up to %d, are relayed now", name, at, newest))
+		}
 	}
 	return r.hold(ctx)
 }
@@ -277,12 +278,11 @@ func (r *Relay) Jobs(ctx context.Context, which Selection, limit int) ([]Job, er
 // Check reports whether the queue can be reached and jobs are made of what the
 // journal gets.
 func (r *Relay) Check(ctx context.Context) error {
-	cursor, err := r.queue.cursor(ctx)
-	if err != nil {
-		return fmt.Errorf("read the cursor of the relay: %w", err)
+	if _, err := r.cursors(ctx); err != nil {
+		return err
 	}
 	if last := time.Since(time.Unix(0, r.followed.Load())); last > stalledAfter {
-		return fmt.Errorf("no jobs were made for %s, since delivery %d", words(last), cursor)
+		return fmt.Errorf("no jobs were made for %s", words(last))
 	}
 	return nil
 }

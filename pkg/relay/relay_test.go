@@ -173,6 +173,34 @@ func TestAFailingTargetHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+// A relay that is replaced by one with one more target runs beside it for a
+// while, on the same journal.
+func TestRelaysOfOtherTargetsTakeNothingAway(t *testing.T) {
+	for name, database := range relay.Databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			where := database(t)
+			one, two := openJournal(t, where), openJournal(t, where)
+			app, alsoApp, alerts := &carrier{}, &carrier{}, &carrier{}
+			running(t, relay.Options{Journal: one, Targets: []relay.Target{{Name: "app", Carrier: app}}})
+			_, stop := running(t, relay.Options{Journal: two, Targets: []relay.Target{{Name: "app", Carrier: alsoApp}, {Name: "alerts", Carrier: alerts}}})
+			for i := range 50 {
+				keep(t, one, event(fmt.Sprint("id-", i), "m", fmt.Sprint("r-", i), owox.RunFailed))
+			}
+			eventually(t, "delivered to both targets", "50 50", func() string { return fmt.Sprint(len(app.ids())+len(alsoApp.ids()), " ", len(alerts.ids())) })
+
+			// what comes while a target has no relay waits for one
+			stop()
+			for i := range 5 {
+				keep(t, one, event(fmt.Sprint("later-", i), "m", fmt.Sprint("later-", i), owox.RunFailed))
+			}
+			eventually(t, "delivered to the one that is there", 55, func() int { return len(app.ids()) + len(alsoApp.ids()) })
+			running(t, relay.Options{Journal: two, Targets: []relay.Target{{Name: "alerts", Carrier: alerts}}})
+			eventually(t, "delivered to the other too", 55, func() int { return len(alerts.ids()) })
+		})
+	}
+}
+
 // Only what is under way is waited for, not what waits for a target.
 func TestTheEndDoesNotWaitForATargetThatIsDown(t *testing.T) {
 	onEach(t, func(t *testing.T, j *journal.Journal) {

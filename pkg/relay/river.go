@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -14,6 +15,8 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/owoxhook/owoxhook/pkg/journal"
 )
 
 //go:embed migrations
@@ -184,44 +187,45 @@ func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, clai
 // stopMargin is for a database that does not answer.
 const stopMargin = 10 * time.Second
 
-func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, targets []string) (map[string]int64, error) {
-	for _, name := range append(targets, "") {
-		_, err := q.db.ExecContext(ctx, "INSERT INTO relay_cursors (name, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, newest)
+func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, targets []string) error {
+	for _, name := range targets {
+		_, err := q.db.ExecContext(ctx, "INSERT INTO relay_cursors (name, sequence, began) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING", name, newest)
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	began := map[string]int64{}
-	rows, err := q.db.QueryContext(ctx, "SELECT name, sequence FROM relay_cursors")
+	return nil
+}
+
+func (q *riverQueue[Tx]) cursors(ctx context.Context) (map[string]cursor, error) {
+	all := map[string]cursor{}
+	rows, err := q.db.QueryContext(ctx, "SELECT name, began, sequence FROM relay_cursors")
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close() //nolint:errcheck // Err tells
 	for rows.Next() {
 		var name string
-		var sequence int64
-		if err := rows.Scan(&name, &sequence); err != nil {
+		var c cursor
+		if err := rows.Scan(&name, &c.began, &c.at); err != nil {
 			return nil, err
 		}
-		began[name] = sequence
+		all[name] = c
 	}
-	return began, rows.Err()
+	return all, rows.Err()
 }
 
-func (q *riverQueue[Tx]) cursor(ctx context.Context) (sequence int64, err error) {
-	err = q.db.QueryRowContext(ctx, "SELECT sequence FROM relay_cursors WHERE name = ''").Scan(&sequence)
-	return sequence, err
-}
-
-func (q *riverQueue[Tx]) advance(ctx context.Context, from, to int64, jobs []job) (moved bool, err error) {
+func (q *riverQueue[Tx]) advance(ctx context.Context, targets []string, from, to int64, jobs []job) (moved bool, err error) {
 	tx, err := q.start(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer tx.rollback() // does nothing after the commit
-	rows, err := tx.exec("UPDATE relay_cursors SET sequence = $1 WHERE name = '' AND sequence = $2", to, from)
-	if err != nil || rows == 0 {
-		return false, err
+	defer tx.rollback()                                          // does nothing after the commit
+	for _, name := range slices.Sorted(slices.Values(targets)) { // in one order, or two processes could wait for each other
+		rows, err := tx.exec("UPDATE relay_cursors SET sequence = $1 WHERE name = $2 AND sequence = $3", to, name, from)
+		if err != nil || rows == 0 {
+			return false, err
+		}
 	}
 	var params []river.InsertManyParams
 	for _, j := range jobs {
@@ -280,12 +284,33 @@ func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (next time.Time, fo
 }
 
 func (q *riverQueue[Tx]) oldest(ctx context.Context) (sequence int64, err error) {
-	err = q.db.QueryRowContext(ctx, "SELECT args->>'sequence' FROM river_job WHERE id = (SELECT MIN(id) FROM river_job WHERE "+unfinished+")").Scan(&sequence)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return sequence, err
+	var oldest sql.NullInt64 // jobs of a target are in the order of their deliveries
+	err = q.db.QueryRowContext(ctx, "SELECT MIN(CAST(args->>'sequence' AS BIGINT)) FROM river_job WHERE id IN (SELECT MIN(id) FROM river_job WHERE "+unfinished+" GROUP BY queue)").Scan(&oldest)
+	return oldest.Int64, err
 }
+
+func (q *riverQueue[Tx]) spared(ctx context.Context) (all []journal.Range, err error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT given_up.sequence, COALESCE(MAX(last_sequence), given_up.sequence)
+		FROM (SELECT queue, CAST(args->>'sequence' AS BIGINT) AS sequence FROM river_job WHERE `+givenUpStates+` ORDER BY id DESC LIMIT $1) AS given_up
+		LEFT JOIN relay_windows ON target = queue AND first_sequence = given_up.sequence
+		GROUP BY given_up.sequence ORDER BY given_up.sequence`, maxSpared)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var r journal.Range
+		if err := rows.Scan(&r.First, &r.Last); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// maxSpared is how many of the jobs that were given up keep their deliveries, the
+// newest.
+const maxSpared = 10_000
 
 func (q *riverQueue[Tx]) tidy(ctx context.Context, before int64) error {
 	_, err := q.db.ExecContext(ctx, "DELETE FROM relay_windows WHERE closed = TRUE AND last_sequence < $1", before)

@@ -17,7 +17,7 @@ const (
 	waitingStates = "state IN ('available', 'pending', 'retryable', 'scheduled')"
 	givenUpStates = "state IN ('cancelled', 'discarded')"
 	openStates    = "state IN ('available', 'cancelled', 'discarded', 'pending', 'retryable', 'scheduled')"
-	unfinished    = "state IN ('available', 'pending', 'retryable', 'running', 'scheduled', 'cancelled', 'discarded')"
+	unfinished    = "state IN ('available', 'pending', 'retryable', 'running', 'scheduled')"
 )
 
 func stateOf(s rivertype.JobState) State {
@@ -46,7 +46,7 @@ func (q *riverQueue[Tx]) status(ctx context.Context) ([]Status, error) {
 // counts returns the targets that there are, or were, and how many jobs each
 // has, in the order of their names.
 func (q *riverQueue[Tx]) counts(ctx context.Context) (all []Status, err error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT name, NULL, 0 FROM relay_cursors WHERE name <> ''
+	rows, err := q.db.QueryContext(ctx, `SELECT name, NULL, 0 FROM relay_cursors
 		UNION ALL SELECT queue, CAST(state AS TEXT), COUNT(*) FROM river_job GROUP BY state, queue ORDER BY 1`) // in the order of an index
 	if err != nil {
 		return nil, err
