@@ -50,7 +50,8 @@ func newCompletionCommand(a *app) *cobra.Command {
   owoxhook completion fish > ~/.config/fish/completions/owoxhook.fish`,
 		Args:              atMost(1, "one shell"),
 		ValidArgs:         Shells(),
-		PersistentPreRunE: withoutConfig,
+		PersistentPreRunE: a.withoutConfig,
+		Annotations:       map[string]string{printsData: "a script"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("no shell given%s", oneOf("", Shells()))

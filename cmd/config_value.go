@@ -15,6 +15,11 @@ var valueExamples = map[string]string{
 	"string": "one value", "size": "a size such as 512KiB",
 }
 
+// valueChecks are of what flags take as they are.
+var valueChecks = map[string]func(value string) error{
+	"output": checkOutput, "color": checkColor,
+}
+
 // set gives a flag its configured value, or says what it wants instead.
 func set(f *pflag.Flag, v *viper.Viper) error {
 	value := v.Get(f.Name)
@@ -30,7 +35,7 @@ func set(f *pflag.Flag, v *viper.Viper) error {
 		}
 	default:
 		if f.Value.Set(v.GetString(f.Name)) == nil {
-			return nil
+			return checkValue(f)
 		}
 	}
 	shown := fmt.Sprint(value)
@@ -38,6 +43,13 @@ func set(f *pflag.Flag, v *viper.Viper) error {
 		shown = "the value" // may be a secret
 	}
 	return fmt.Errorf("%s is not %s", shown, cmp.Or(valueExamples[f.Value.Type()], "a list of strings: quote those with a colon"))
+}
+
+func checkValue(f *pflag.Flag) error {
+	if check := valueChecks[f.Name]; check != nil {
+		return check(f.Value.String())
+	}
+	return nil
 }
 
 // assignments writes a table as flags do: NAME=VALUE.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -36,11 +37,25 @@ and tls-cert. The certificate is not verified: nothing secret is sent.`,
 			if err != nil {
 				return err
 			}
+			asJSON, err := a.wantsJSON()
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
 			defer cancel()
-			return runHealthcheck(ctx, receiver)
+			err = runHealthcheck(ctx, receiver)
+			if asJSON {
+				err = errors.Join(a.printLine(healthJSON{"health", sender.Redact(receiver.String()), err == nil}), err)
+			}
+			return err
 		},
 	}
+}
+
+type healthJSON struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
+	OK   bool   `json:"ok"`
 }
 
 const healthTimeout = 3 * time.Second

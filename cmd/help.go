@@ -8,7 +8,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/sender"
 )
 
-func newHelpCommand() *cobra.Command {
+func newHelpCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | TOPIC]",
 		Short: "Show help for a command or a topic",
@@ -17,7 +17,8 @@ func newHelpCommand() *cobra.Command {
   # what scripts rely on
   owoxhook help exit-status`,
 		Args:              atMost(1, "one command or topic"),
-		PersistentPreRunE: withoutConfig,
+		PersistentPreRunE: a.withoutConfig,
+		Annotations:       map[string]string{printsData: "text for people"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Root().Help()
@@ -47,7 +48,7 @@ func newTopicCommand(a *app, topic topics.Topic) *cobra.Command {
 	command.SetHelpFunc(func(*cobra.Command, []string) {
 		bold := color.New(color.Bold)
 		bold.DisableColor()
-		if colored, _ := a.useColor(); colored { // help has no other use for the flag
+		if a.useColor() {
 			bold.EnableColor()
 		}
 		_ = a.print(topic.Text(a.width(a.out), func(text string) string { return bold.Sprint(text) })) // [Main] looks for the error
