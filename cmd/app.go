@@ -63,8 +63,10 @@ func Main(interruptible func() (context.Context, context.CancelFunc), args []str
 	command, err := await(a.overdue(ctx), func() (*cobra.Command, error) {
 		command, err := root.ExecuteContextC(ctx)
 		switch {
-		case err == nil:
-			err = stdout.failure() // cobra drops those of help texts
+		case err == nil: // cobra drops those of help texts
+			if err = stdout.failure(); err == nil {
+				err = a.wrongTopic(command)
+			}
 		case !started:
 			err = usageError{err} // cobra refused the arguments
 		}
