@@ -309,6 +309,7 @@ func (c *config) apply(root *cobra.Command) error {
 			return usagef("%s: %s: %w", where, keyURL, err)
 		}
 	}
+	checked := map[string]bool{} // one flag of a key
 	for _, f := range configurable(root) {
 		where, configured := c.origin[f.Name]
 		if f.Changed || !configured || f.Name == keyJournal && c.strangersJournal() {
@@ -316,6 +317,13 @@ func (c *config) apply(root *cobra.Command) error {
 		}
 		if err := set(f, c.viper); err != nil {
 			return usagef("%s: %s: %w", where, f.Name, err)
+		}
+		if checked[f.Name] {
+			continue
+		}
+		checked[f.Name] = true
+		if err := checkValue(f); err != nil {
+			return usagef("%s: %s", where, strings.ReplaceAll(err.Error(), "--"+f.Name, f.Name))
 		}
 	}
 	return nil
