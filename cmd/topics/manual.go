@@ -43,7 +43,7 @@ func (t Topic) Manual() string {
 			fmt.Fprintf(&out, "- %s\n", b.text)
 		case table:
 			for _, row := range b.rows {
-				fmt.Fprintf(&out, "%s\n: %s\n\n", row[0], strings.Join(row[1:], "\n: "))
+				fmt.Fprintf(&out, "%s\n: %s\n\n", row[0], strings.Join(b.named(row), "\n: "))
 			}
 		default:
 			fmt.Fprintf(&out, "%s\n\n", b.text)

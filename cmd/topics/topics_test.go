@@ -110,7 +110,7 @@ See [this](other.md#place), [that](#here), [a file](../../testdata/x) and
 | 1 | 2 | 3 |
 `, 40, strings.ToUpper)
 	want := "TITLE\n\nSee this (`owoxhook help other`), that,\na file and OWOX (https://www.owox.com):\nreally, `a*b`.\n\n" +
-		"    $ echo  '*'\n\n      x\n\n- one: goes on\n- two\n\n  `a`    one\n  `bcd`  two\n\n  1\n      2\n      3\n"
+		"    $ echo  '*'\n\n      x\n\n- one: goes on\n- two\n\n  `a`    one\n  `bcd`  two\n\n  1\n      b: 2\n      c: 3\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
