@@ -133,6 +133,26 @@ func TestManualHasWhatATopicHas(t *testing.T) {
 	}
 }
 
+// What a manual page says to see also is what its text names.
+func TestTopicsNameCommandsAndTopics(t *testing.T) {
+	for topic, want := range map[string][2]string{
+		"tunnel": {"relay", ""}, "journal": {"replay", "endpoint"}, "json": {"validate", ""}, "receiving": {"listen", "tunnel"},
+	} {
+		all := All()
+		at := all[slices.IndexFunc(all, func(other Topic) bool { return other.Name == topic })]
+		if got := at.Commands([]string{want[0], "nothing"}); !slices.Equal(got, want[:1]) {
+			t.Errorf("%s names the commands %q, want %q", topic, got, want[0])
+		}
+		var others []string
+		for _, other := range at.Topics() {
+			others = append(others, other.Name)
+		}
+		if want[1] != "" && !slices.Contains(others, want[1]) || slices.Contains(others, topic) {
+			t.Errorf("%s names the topics %q, want %q among them", topic, others, want[1])
+		}
+	}
+}
+
 func TestColumnsAreThoseOfTheJournal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "journal.db")
 	j, err := journal.Open(t.Context(), file, journal.Options{})
