@@ -99,7 +99,11 @@ func runHealthcheck(ctx context.Context, receiver *url.URL) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing is read
 	if response.StatusCode != http.StatusOK {
-		return judgedf("%s answers %s, not as a receiver does", report.Escape(sender.Redact(receiver.String())), response.Status)
+		hint := ""
+		if response.StatusCode == http.StatusBadRequest && receiver.Scheme == "http" {
+			hint = ": if it is an https one, set " + variable("tls-cert") + " instead of --tls-cert, or pass its URL"
+		}
+		return judgedf("%s answers %s, not as a receiver does%s", report.Escape(sender.Redact(receiver.String())), response.Status, hint)
 	}
 	return nil
 }
