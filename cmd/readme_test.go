@@ -111,6 +111,16 @@ func TestLinksOfTextsLeadSomewhere(t *testing.T) {
 	}
 }
 
+// A terminal shows no links to files of the repository: the text says where that is.
+func TestTextsThatNameFilesSayWhereTheyAre(t *testing.T) {
+	for _, topic := range topics.All() {
+		text := topic.Source()
+		if regexp.MustCompile(`(?m)^[^!\n].*\]\(\.\./`).MatchString(text) && !strings.Contains(text, "(https://github.com/owoxhook/owoxhook)") {
+			t.Errorf("%s names files of the repository, and not where that is", topic.Name)
+		}
+	}
+}
+
 // Where texts name a topic, there is one.
 func TestTopicsThatTextsNameAreThere(t *testing.T) {
 	var texts strings.Builder
