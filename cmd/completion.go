@@ -39,8 +39,9 @@ func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
 func newCompletionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print the completion script for a shell: bash, zsh, fish or powershell",
-		Long: `Print the completion script for a shell. Packages bring these scripts.
+		Short: "Print the completion script for a shell",
+		Long: `Print the completion script for a shell: bash, zsh, fish or powershell. Packages
+bring these scripts.
 
 The one for bash needs the package bash-completion: without it, each Tab prints
 "_get_comp_words_by_ref: command not found". The one for zsh needs compinit.`,

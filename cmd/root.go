@@ -49,6 +49,13 @@ func quick(args []string) string {
 	return ""
 }
 
+// usage makes of cobra's template one whose flags fit a terminal, and whose topics
+// are named as README names them.
+var usage = strings.NewReplacer(
+	"Flags.FlagUsages", "Flags.FlagUsagesWrapped 80",
+	"{{rpad .CommandPath .CommandPathPadding}} {{.Short}}", `{{rpad (printf "%s help %s" $.CommandPath .Name) 27}} {{.Short}}`,
+)
+
 // root makes the command tree, or as much of it as one command needs.
 func (a *app) root(only string) *cobra.Command {
 	root := &cobra.Command{
@@ -82,9 +89,10 @@ arrive, and turns both into checks that a script can rely on.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(usage.Replace(root.UsageTemplate()))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCommand(a))
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "output `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "print results as `FORMAT`: "+strings.Join(report.Formats(), ", "))
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "use colour `WHEN`: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)

@@ -63,7 +63,7 @@ func TestTopicsFitATerminal(t *testing.T) {
 		t.Fatalf("only %d topics were found", len(topics))
 	}
 	for _, topic := range topics {
-		if topic.Title == "" || len("  owoxhook configuration ")+len(topic.Title) > wide {
+		if topic.Title == "" || len("  owoxhook help configuration ")+len(topic.Title) > wide {
 			t.Errorf("%s has the title %q, want one that fits a line of owoxhook help", topic.Name, topic.Title)
 		}
 		blocks := parse(topic.Source(), strings.ToUpper)
