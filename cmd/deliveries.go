@@ -378,6 +378,7 @@ func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byA
 			deleted, err = j.Prune(ctx, opts.keep)
 		}
 		if asJSON {
+			a.stdout.needsReader(false)
 			return errors.Join(a.printLine(changeJSON{"change", "prune", int(deleted)}), err)
 		}
 		a.note("%s deleted", plural(int(deleted), "delivery", "deliveries"))

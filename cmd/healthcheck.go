@@ -45,6 +45,7 @@ and tls-cert. The certificate is not verified: nothing secret is sent.`,
 			defer cancel()
 			err = runHealthcheck(ctx, receiver)
 			if asJSON {
+				a.stdout.needsReader(false)
 				err = errors.Join(a.printLine(healthJSON{"health", sender.Redact(receiver.String()), err == nil}), err)
 			}
 			return err

@@ -72,7 +72,7 @@ func withHelp(command *cobra.Command) []*cobra.Command {
 
 // newTopicCommand makes a command that does nothing but have a help text.
 func newTopicCommand(a *app, topic topics.Topic) *cobra.Command {
-	command := &cobra.Command{Use: topic.Name, Short: topic.Title}
+	command := &cobra.Command{Use: topic.Name, Short: topic.Title, Annotations: map[string]string{printsData: "text for people"}}
 	command.SetHelpFunc(func(*cobra.Command, []string) {
 		if a.wrongTopic(command) != nil {
 			return // [Main] says so
