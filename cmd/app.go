@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +31,11 @@ type app struct {
 	newID    func() uuid.UUID
 	columns  func(stream any) int // that a stream has; nil: those of its terminal
 
-	config     *config
-	output     string
-	outputFile string
-	color      string
+	config      *config
+	output      string
+	outputTyped bool // and not from a file or a variable
+	outputFile  string
+	color       string
 
 	underWay sync.Mutex // held while something must end in its own time
 }
@@ -63,8 +63,10 @@ func Main(interruptible func() (context.Context, context.CancelFunc), args []str
 	command, err := await(a.overdue(ctx), func() (*cobra.Command, error) {
 		command, err := root.ExecuteContextC(ctx)
 		switch {
-		case err == nil:
-			err = stdout.failure() // cobra drops those of help texts
+		case err == nil: // cobra drops those of help texts
+			if err = stdout.failure(); err == nil {
+				err = a.wrongTopic(command)
+			}
 		case !started:
 			err = usageError{err} // cobra refused the arguments
 		}
@@ -124,10 +126,6 @@ func (a *app) reporting(options report.Options, work func(report.Reporter) error
 // reporter returns the reporter that the flags ask for, and what closes its
 // files.
 func (a *app) reporter(options report.Options) (reporter report.Reporter, done func() error, err error) {
-	color, err := a.useColor()
-	if err != nil {
-		return nil, nil, err
-	}
 	var files []*os.File
 	done = func() error {
 		errs := []error{a.flush()}
@@ -136,7 +134,7 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		}
 		return errors.Join(errs...)
 	}
-	options.Out, options.Err, options.Color, options.Now = a.out, a.err, color, a.now
+	options.Out, options.Err, options.Color, options.Now = a.out, a.err, a.useColor(), a.now
 	options.Width, options.ErrWidth = func() int { return a.width(a.out) }, func() int { return a.width(a.err) }
 	if path := os.Getenv("GITHUB_STEP_SUMMARY"); path != "" && a.output == report.GitHub {
 		file, err := createFile(path, os.O_APPEND)
@@ -146,15 +144,12 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 		files, options.StepSummary = append(files, file), &output{to: file, name: path, isFile: true}
 	}
 	if a.outputFile == "" {
-		reporter, err = a.newReporter(a.output, options)
+		reporter, err = report.New(a.output, options)
 		return reporter, done, err
 	}
-	terminal, err := a.newReporter(report.Text, options)
+	terminal, err := report.New(report.Text, options)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !slices.Contains(report.Formats(), a.output) {
-		return nil, nil, a.unknownFormat(report.Formats())
 	}
 	file, err := createFile(a.outputFile, os.O_TRUNC)
 	if err != nil {
@@ -162,37 +157,27 @@ func (a *app) reporter(options report.Options) (reporter report.Reporter, done f
 	}
 	files = append(files, file)
 	options.Out, options.Err, options.Color, options.Width = &output{to: file, name: a.outputFile, isFile: true}, io.Discard, false, nil
-	reporter, err = a.newReporter(a.output, options)
+	reporter, err = report.New(a.output, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	return report.Both(terminal, reporter), done, nil
 }
 
-func (a *app) newReporter(format string, options report.Options) (report.Reporter, error) {
-	reporter, err := report.New(format, options)
-	if err != nil {
-		return nil, a.unknownFormat(report.Formats())
-	}
-	return reporter, nil
-}
-
-func (a *app) unknownFormat(formats []string) error {
-	return usagef("unknown output format %q%s", a.output, oneOf(a.output, formats))
-}
-
-// wantsJSON is for commands that print what they know, not what they checked.
+// wantsJSON is for commands that print what they know, not what they checked. A
+// format of reports that a file or a variable sets is for the others.
 func (a *app) wantsJSON() (bool, error) {
-	switch {
-	case a.output == report.JSON:
+	switch a.output {
+	case report.JSON:
 		return true, nil
-	case a.output == report.Text:
+	case report.Text:
 		return false, nil
-	case slices.Contains(report.Formats(), a.output):
-		return false, usagef("this command has no %s report: choose text or json", a.output)
-	default:
-		return false, a.unknownFormat([]string{report.Text, report.JSON})
 	}
+	if a.outputTyped {
+		return false, usagef("this command has no %s report: choose text or json", a.output)
+	}
+	a.output = report.Text
+	return false, nil
 }
 
 // onTerminal reports whether people read standard output as text.
@@ -201,16 +186,14 @@ func (a *app) onTerminal() bool { return a.output == report.Text || a.outputFile
 var colorModes = []string{"auto", "always", "never"}
 
 // useColor obeys --color, and with auto NO_COLOR and the kind of terminal.
-func (a *app) useColor() (bool, error) {
+func (a *app) useColor() bool {
 	switch a.color {
 	case "always":
-		return true, nil
+		return true
 	case "never":
-		return false, nil
-	case "auto":
-		return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(a.out), nil
+		return false
 	default:
-		return false, usagef("unknown value %q for --color%s", a.color, didYouMean(a.color, colorModes))
+		return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(a.out)
 	}
 }
 

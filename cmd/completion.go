@@ -31,7 +31,7 @@ func Shells() []string {
 func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
 	i := slices.Index(Shells(), shell)
 	if i < 0 {
-		return usagef("unknown shell %q%s", shell, oneOf(shell, Shells()))
+		return usagef("unknown shell %q%s", shell, oneOf("", Shells())) // tcsh is not a misspelt bash
 	}
 	return shells[i].generate(root, w)
 }
@@ -39,18 +39,31 @@ func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
 func newCompletionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print the completion script for a shell: bash, zsh, fish or powershell",
+		Short: "Print the completion script for a shell",
+		Long: `Print the completion script for a shell: bash, zsh, fish or powershell. Packages
+bring these scripts.
+
+The one for bash needs the package bash-completion: without it, each Tab prints
+"_get_comp_words_by_ref: command not found". The one for zsh needs compinit.`,
 		Example: `  # bash, for this session
   source <(owoxhook completion bash)
+
+  # bash, permanently
+  mkdir -p ~/.local/share/bash-completion/completions
+  owoxhook completion bash > ~/.local/share/bash-completion/completions/owoxhook
 
   # zsh, permanently
   owoxhook completion zsh > "${fpath[1]}/_owoxhook"
 
   # fish, permanently
-  owoxhook completion fish > ~/.config/fish/completions/owoxhook.fish`,
+  owoxhook completion fish > ~/.config/fish/completions/owoxhook.fish
+
+  # PowerShell, permanently
+  owoxhook completion powershell >> $PROFILE`,
 		Args:              atMost(1, "one shell"),
 		ValidArgs:         Shells(),
-		PersistentPreRunE: withoutConfig,
+		PersistentPreRunE: a.withoutConfig,
+		Annotations:       map[string]string{printsData: "a script"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("no shell given%s", oneOf("", Shells()))

@@ -104,7 +104,7 @@ func (a *app) configure(command *cobra.Command) error {
 	if err := c.readFile(workFile, configFile); err != nil {
 		return usageError{err}
 	}
-	if err := c.readEnvironment(a); err != nil {
+	if err := c.readEnvironment(a, command.Root()); err != nil {
 		return usageError{err}
 	}
 	a.config = c
@@ -263,7 +263,7 @@ func variable(key string) string {
 
 // readEnvironment tells viper which variables are configuration: not those that
 // listen exported to us, and not those of others.
-func (c *config) readEnvironment(a *app) error {
+func (c *config) readEnvironment(a *app, root *cobra.Command) error {
 	exported := strings.Fields(os.Getenv(exportedMark))
 	for _, pair := range os.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
@@ -285,12 +285,20 @@ func (c *config) readEnvironment(a *app) error {
 				return fmt.Errorf("read %s: %w", name, err)
 			}
 		default:
-			if near := nearest(key, configKeys); near != "" {
-				a.note("note: %s has no effect: did you mean %s?", name, variable(near))
-			}
+			a.noteNoEffect(root, name, key)
 		}
 	}
 	return nil
+}
+
+// noteNoEffect says why a variable has none, unless it may be somebody else's.
+func (a *app) noteNoEffect(root *cobra.Command, name, key string) {
+	a.addCommands(root, "") // their flags count whichever command runs
+	if f := findFlag(root, key); f != nil && key != "help" && key != "version" {
+		a.note("note: %s has no effect: --%s cannot be configured: pass it as a flag", name, key)
+	} else if near := nearest(key, configKeys); near != "" {
+		a.note("note: %s has no effect: did you mean %s?", name, variable(near))
+	}
 }
 
 // apply gives each configured flag of every command its value, so that a wrong
@@ -301,6 +309,7 @@ func (c *config) apply(root *cobra.Command) error {
 			return usagef("%s: %s: %w", where, keyURL, err)
 		}
 	}
+	checked := map[string]bool{} // one flag of a key
 	for _, f := range configurable(root) {
 		where, configured := c.origin[f.Name]
 		if f.Changed || !configured || f.Name == keyJournal && c.strangersJournal() {
@@ -308,6 +317,13 @@ func (c *config) apply(root *cobra.Command) error {
 		}
 		if err := set(f, c.viper); err != nil {
 			return usagef("%s: %s: %w", where, f.Name, err)
+		}
+		if checked[f.Name] {
+			continue
+		}
+		checked[f.Name] = true
+		if err := checkValue(f); err != nil {
+			return usagef("%s: %s", where, strings.ReplaceAll(err.Error(), "--"+f.Name, f.Name))
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -259,8 +260,9 @@ func newDeliveriesExportCommand(a *app) *cobra.Command {
 		Short: "Print deliveries, oldest first, for validate and send --file",
 		Example: `  owoxhook deliveries export --invalid > invalid.ndjson
   owoxhook deliveries export --format http | owoxhook validate`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDeliveriesExport(cmd.Context(), a, opts) },
+		Args:        noArgs,
+		Annotations: map[string]string{printsData: "payloads or requests as --format says"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runDeliveriesExport(cmd.Context(), a, opts) },
 	}
 	opts.journalFlags.bind(cmd)
 	opts.filterFlags.bind(cmd)
@@ -348,6 +350,13 @@ listen can keep running. --older-than deletes refused requests too.`,
 	return cmd
 }
 
+// changeJSON says how many deliveries a command has changed something about.
+type changeJSON struct {
+	Type       string `json:"type"`
+	Command    string `json:"command"`
+	Deliveries int    `json:"deliveries"`
+}
+
 func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byAge bool) error {
 	var before time.Time
 	var err error
@@ -358,6 +367,10 @@ func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byA
 	} else if opts.keep < 0 {
 		return usagef("--keep %d: want 0 or more", opts.keep)
 	}
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
 	return opts.withJournal(ctx, func(j *journal.Journal) error {
 		var deleted int64
 		var err error
@@ -365,6 +378,10 @@ func runDeliveriesPrune(ctx context.Context, a *app, opts deliveriesOptions, byA
 			deleted, err = j.PruneOlder(ctx, before)
 		} else {
 			deleted, err = j.Prune(ctx, opts.keep)
+		}
+		if asJSON {
+			a.stdout.needsReader(false)
+			return errors.Join(a.printLine(changeJSON{"change", "prune", int(deleted)}), err)
 		}
 		a.note("%s deleted", plural(int(deleted), "delivery", "deliveries"))
 		return err

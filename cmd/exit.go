@@ -67,6 +67,9 @@ func (a *app) exit(ctx context.Context, command *cobra.Command, err error) int {
 		name = strings.TrimPrefix(command.CommandPath(), "owoxhook ")
 	}
 	if words := err.Error(); words != "" {
+		if command != nil && a.config != nil && errors.As(err, &usage) {
+			words = a.config.blame(command, words)
+		}
 		a.note("%s: %s", name, words)
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -36,11 +37,26 @@ and tls-cert. The certificate is not verified: nothing secret is sent.`,
 			if err != nil {
 				return err
 			}
+			asJSON, err := a.wantsJSON()
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
 			defer cancel()
-			return runHealthcheck(ctx, receiver)
+			err = runHealthcheck(ctx, receiver)
+			if asJSON {
+				a.stdout.needsReader(false)
+				err = errors.Join(a.printLine(healthJSON{"health", sender.Redact(receiver.String()), err == nil}), err)
+			}
+			return err
 		},
 	}
+}
+
+type healthJSON struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
+	OK   bool   `json:"ok"`
 }
 
 const healthTimeout = 3 * time.Second
@@ -84,7 +100,11 @@ func runHealthcheck(ctx context.Context, receiver *url.URL) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing is read
 	if response.StatusCode != http.StatusOK {
-		return judgedf("%s answers %s, not as a receiver does", report.Escape(sender.Redact(receiver.String())), response.Status)
+		hint := ""
+		if response.StatusCode == http.StatusBadRequest && receiver.Scheme == "http" {
+			hint = ": if it is an https one, set " + variable("tls-cert") + " instead of --tls-cert, or pass its URL"
+		}
+		return judgedf("%s answers %s, not as a receiver does%s", report.Escape(sender.Redact(receiver.String())), response.Status, hint)
 	}
 	return nil
 }

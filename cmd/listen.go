@@ -245,10 +245,10 @@ const memoryShare = 0.8 // of what there is
 
 func (o listenOptions) receiverOptions() (receiver.Options, error) {
 	options := receiver.Options{Path: o.path, AcceptAll: o.acceptAll, Delay: o.delay, AnswerFirst: o.later}
-	if !strings.HasPrefix(o.path, "/") {
-		return options, usagef("--path %q: want a path that starts with /", o.path)
+	err := checkPath(o.path)
+	if err != nil {
+		return options, err
 	}
-	var err error
 	if options.Validator, err = o.validator(); err != nil {
 		return options, err
 	}
@@ -266,6 +266,13 @@ func (o listenOptions) receiverOptions() (receiver.Options, error) {
 		options.Respond = append(options.Respond, status)
 	}
 	return options, nil
+}
+
+func checkPath(path string) error {
+	if !strings.HasPrefix(path, "/") {
+		return usagef("--path %q: want a path that starts with /", path)
+	}
+	return nil
 }
 
 // parsePrefixes reads addresses and networks; owox stands for OWOX's address.
@@ -314,9 +321,16 @@ func (o listenOptions) certificate(ctx context.Context) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-func listenOn(ctx context.Context, addr string) (net.Listener, error) {
+func checkAddr(addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
-		return nil, usagef("--addr %q: want host:port, such as 127.0.0.1:8787", addr)
+		return usagef("--addr %q: want host:port, such as 127.0.0.1:8787", addr)
+	}
+	return nil
+}
+
+func listenOn(ctx context.Context, addr string) (net.Listener, error) {
+	if err := checkAddr(addr); err != nil {
+		return nil, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	var wrong *net.AddrError

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/owoxhook/owoxhook/cmd/topics"
 	"github.com/owoxhook/owoxhook/pkg/owox"
@@ -29,8 +30,20 @@ func TestTablesAreThoseOfTheCode(t *testing.T) {
 	for _, topic := range topics.All() {
 		list += fmt.Sprintf("| [%s](cmd/topics/%[1]s.md) | %s |\n", topic.Name, topic.Title)
 	}
+	keys := "| key | |\n|---|---|\n"
+	for _, key := range configKeys {
+		usage := map[string]string{keyURL: "the endpoint where none is given", keyEndpoints: "a table of names and their endpoints, to be given as @name"}[key]
+		for _, f := range configurable(Root()) { // one command may say more about it than others
+			_, words := pflag.UnquoteUsage(f)
+			if f.Name == key && key != keyURL && (usage == "" || len(words) < len(usage)) {
+				usage = words
+			}
+		}
+		keys += fmt.Sprintf("| `%s` | %s |\n", key, usage)
+	}
 	for _, table := range []struct{ file, name, want string }{
 		{"topics/endpoint.md", "retries", retries},
+		{"topics/configuration.md", "keys", keys},
 		{"../README.md", "commands", commands},
 		{"../README.md", "topics", list},
 	} {
@@ -94,6 +107,16 @@ func TestLinksOfTextsLeadSomewhere(t *testing.T) {
 			if place != "" && !places(string(text))[place] {
 				t.Errorf("%s: %s has no heading %s", name, target, place)
 			}
+		}
+	}
+}
+
+// A terminal shows no links to files of the repository: the text says where that is.
+func TestTextsThatNameFilesSayWhereTheyAre(t *testing.T) {
+	for _, topic := range topics.All() {
+		text := topic.Source()
+		if regexp.MustCompile(`(?m)^[^!\n].*\]\(\.\./`).MatchString(text) && !strings.Contains(text, "(https://github.com/owoxhook/owoxhook)") {
+			t.Errorf("%s names files of the repository, and not where that is", topic.Name)
 		}
 	}
 }

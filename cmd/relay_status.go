@@ -194,11 +194,7 @@ func (a *app) printStatusJSON(all []relay.Status, jobs []relay.Job) error {
 		objects = append(objects, object)
 	}
 	for _, object := range objects {
-		line, err := report.Line(object)
-		if err == nil {
-			err = a.print(string(line))
-		}
-		if err != nil {
+		if err := a.printLine(object); err != nil {
 			return err
 		}
 	}
@@ -244,7 +240,7 @@ func newJobsCommand(a *app, verb, done string, change func(*relay.Relay, context
 		if len(args) == 0 && opts.target == "" && !opts.givenUp {
 			return usagef("nothing to %s: name deliveries, or pass --given-up or --target", verb)
 		}
-		return runRelayChange(cmd.Context(), a, opts, args, done, change)
+		return runRelayChange(cmd.Context(), a, opts, args, verb, done, change)
 	}
 	opts.bind(cmd)
 	cmd.Flags().BoolVar(&opts.dryRun, "dry-run", false, "only list what would be "+done)
@@ -253,7 +249,11 @@ func newJobsCommand(a *app, verb, done string, change func(*relay.Relay, context
 
 const manyJobs = 1_000_000 // that are listed
 
-func runRelayChange(ctx context.Context, a *app, opts jobFlags, words []string, done string, change func(*relay.Relay, context.Context, relay.Selection) (int, error)) error {
+func runRelayChange(ctx context.Context, a *app, opts jobFlags, words []string, verb, done string, change func(*relay.Relay, context.Context, relay.Selection) (int, error)) error {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
 	return opts.withRelay(ctx, func(j *journal.Journal, r *relay.Relay) error {
 		chosen := []int64{0}
 		if len(words) > 0 {
@@ -282,7 +282,13 @@ func runRelayChange(ctx context.Context, a *app, opts jobFlags, words []string, 
 		}
 		if opts.dryRun {
 			a.note("%s would be %s", plural(len(listed), "delivery", "deliveries"), done)
+			if asJSON {
+				return a.printStatusJSON(nil, listed)
+			}
 			return a.printJobs(listed)
+		}
+		if asJSON {
+			return a.printLine(changeJSON{"change", verb, total})
 		}
 		a.note("%s %s", plural(total, "delivery", "deliveries"), done)
 		return nil

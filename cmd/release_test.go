@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,26 @@ func TestReleaseIsSignedAndAttested(t *testing.T) {
 	readYAML(t, ".goreleaser.yaml", &release)
 	if len(release.Signs) != 1 || release.Signs[0].Cmd != "cosign" || release.Signs[0].Artifacts != "checksum" {
 		t.Errorf("goreleaser signs %v, want the checksums, with cosign", release.Signs)
+	}
+}
+
+// Debian's zsh searches another directory than those of other systems.
+func TestPackagesHaveCompletionsWhereZshSearches(t *testing.T) {
+	var release struct {
+		NFPMs []struct {
+			Contents []struct{ Src, Dst, Packager string }
+		} `yaml:"nfpms"`
+	}
+	readYAML(t, ".goreleaser.yaml", &release)
+	got := map[string]string{}
+	for _, content := range release.NFPMs[0].Contents {
+		if content.Src == "completions/_owoxhook" {
+			got[content.Packager] = filepath.ToSlash(filepath.Dir(content.Dst))
+		}
+	}
+	want := map[string]string{"deb": "/usr/share/zsh/vendor-completions", "rpm": "/usr/share/zsh/site-functions", "apk": "/usr/share/zsh/site-functions"}
+	if !maps.Equal(got, want) {
+		t.Errorf("packages have the completion for zsh in %v, want %v", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -48,6 +49,13 @@ func quick(args []string) string {
 	return ""
 }
 
+// usage makes of cobra's template one whose flags fit a terminal, and whose topics
+// are named as README names them.
+var usage = strings.NewReplacer(
+	"Flags.FlagUsages", "Flags.FlagUsagesWrapped 80",
+	"{{rpad .CommandPath .CommandPathPadding}} {{.Short}}", `{{rpad (printf "%s help %s" $.CommandPath .Name) 27}} {{.Short}}`,
+)
+
 // root makes the command tree, or as much of it as one command needs.
 func (a *app) root(only string) *cobra.Command {
 	root := &cobra.Command{
@@ -67,7 +75,7 @@ arrive, and turns both into checks that a script can rely on.`,
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseEmpty(cmd.Flags()); err != nil {
+			if err := a.withoutConfig(cmd, nil); err != nil {
 				return err
 			}
 			return a.configure(cmd)
@@ -81,14 +89,51 @@ arrive, and turns both into checks that a script can rely on.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(usage.Replace(root.UsageTemplate()))
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(newHelpCommand())
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "output `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	root.SetHelpCommand(newHelpCommand(a))
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", report.Formats()[0], "print results as `FORMAT`: "+strings.Join(report.Formats(), ", "))
 	root.PersistentFlags().StringVar(&a.color, "color", colorModes[0], "use colour `WHEN`: auto, always or never")
 	complete(root, "output", report.Formats()...)
 	complete(root, "color", colorModes...)
 	a.addCommands(root, only)
 	return root
+}
+
+// printsData marks a command whose output -o does not change, and says what that
+// is and what to do.
+const printsData = "prints-data"
+
+// withoutConfig is all that happens before commands that work with a broken
+// configuration: it refuses what is wrong with the flags that all commands have.
+func (a *app) withoutConfig(cmd *cobra.Command, _ []string) error {
+	if err := refuseEmpty(cmd.Flags()); err != nil {
+		return err
+	}
+	for _, check := range []error{checkOutput(a.output), checkColor(a.color)} {
+		if check != nil {
+			return usageError{check}
+		}
+	}
+	a.outputTyped = cmd.Flags().Changed("output")
+	if data, ok := cmd.Annotations[printsData]; ok && a.outputTyped && a.output != report.Text {
+		return usagef("this command has no %s output: it prints %s", a.output, data)
+	}
+	return nil
+}
+
+func checkOutput(format string) error {
+	if !slices.Contains(report.Formats(), format) {
+		return fmt.Errorf("unknown output format %q%s", format, oneOf(format, report.Formats()))
+	}
+	return nil
+}
+
+func checkColor(when string) error {
+	if !slices.Contains(colorModes, when) {
+		return fmt.Errorf("unknown value %q for --color%s", when, oneOf(when, colorModes))
+	}
+	return nil
 }
 
 // addCommands adds the commands and topics that are not there yet, or only one

@@ -53,8 +53,9 @@ More: owoxhook help payloads.`,
 
   # fixtures for your own tests
   owoxhook sample --all testdata/owox`,
-		Args:      atMost(1, "one event"),
-		ValidArgs: eventNames(),
+		Args:        atMost(1, "one event"),
+		ValidArgs:   eventNames(),
+		Annotations: map[string]string{printsData: "payloads and requests as --format says"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("all") {
 				if err := refuseWithAll(cmd, args); err != nil {

@@ -15,8 +15,9 @@ func newSchemaCommand(a *app) *cobra.Command {
 
   # for one event type
   owoxhook schema successful`,
-		Args:      atMost(1, "one event"),
-		ValidArgs: eventNames(),
+		Args:        atMost(1, "one event"),
+		ValidArgs:   eventNames(),
+		Annotations: map[string]string{printsData: "a JSON Schema"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.print(string(owox.Schema()))

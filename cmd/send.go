@@ -45,9 +45,9 @@ default is that listener. A delivery succeeds when the headers of a 2xx response
 arrive within 10 seconds, whatever happens to the body.
 
 With --attempts 3, retry what OWOX retries: no response in time, 408 Request
-Timeout, 429 and any 5xx. Any other failure loses the event at the first attempt.
-With --retry-all, retry after every failure, and report for each failed attempt
-whether OWOX would have retried.
+Timeout, 429 and any 5xx. Any other failure loses the event at the first
+attempt. With --retry-all, retry after every failure, and report for each failed
+attempt whether OWOX would have retried.
 
 With --count or --duration, send load: each delivery has its own id and
 timestamp and is tried once, and a summary shows the results. With --rate, the

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -18,25 +19,43 @@ func newVersionCommand(a *app) *cobra.Command {
 		Example: `  owoxhook version
   owoxhook --version`,
 		Args:              noArgs,
-		PersistentPreRunE: withoutConfig,
-		RunE:              func(*cobra.Command, []string) error { return a.print(version() + "\n") },
+		PersistentPreRunE: a.withoutConfig,
+		RunE: func(*cobra.Command, []string) error {
+			asJSON, err := a.wantsJSON()
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return a.printLine(versionJSON{"version", releaseNumber(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+			default:
+				return a.print(version() + "\n")
+			}
+		},
 	}
 }
 
-// withoutConfig is for commands that work with a broken configuration.
-func withoutConfig(*cobra.Command, []string) error { return nil }
+type versionJSON struct {
+	Type    string `json:"type"`
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitzero"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
 
-// version names the release, or what Go knows of a build from source.
 func version() string {
-	number := release
-	if info, ok := debug.ReadBuildInfo(); ok && number == "" {
-		number = info.Main.Version
-	}
-	if number == "" {
-		number = "(devel)"
-	}
+	number := releaseNumber()
 	if commit != "" {
 		number += ", commit " + commit
 	}
 	return fmt.Sprintf("owoxhook %s (%s, %s/%s)", number, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// releaseNumber names the release, or what Go knows of a build from source.
+func releaseNumber() string {
+	number := release
+	if info, ok := debug.ReadBuildInfo(); ok && number == "" {
+		number = info.Main.Version
+	}
+	return cmp.Or(number, "(devel)")
 }

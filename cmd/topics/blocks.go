@@ -13,7 +13,7 @@ const (
 	heading        // level is the number of its #
 	item           // of a list
 	code           // text is its lines
-	table          // rows are its cells, without those of the head
+	table          // rows are its cells; those of many columns name theirs
 )
 
 // block is a part of a text. Where it is prose, its text is one line.
@@ -21,7 +21,21 @@ type block struct {
 	kind  kind
 	level int
 	text  string
+	head  []string
 	rows  [][]string
+}
+
+// named returns the cells of a row below the first one. Where there are several,
+// each says what its column is: they do not stand below their heads.
+func (b block) named(row []string) []string {
+	if len(row) <= 2 {
+		return row[1:]
+	}
+	var cells []string
+	for i, cell := range row[1:] {
+		cells = append(cells, b.head[i+1]+": "+cell)
+	}
+	return cells
 }
 
 // parse splits a topic into blocks. Its title, its comments, and pictures, which
@@ -50,7 +64,7 @@ func parse(source string, seeAlso func(topic string) string) []block {
 			cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |"), " | ")
 			switch {
 			case !open || blocks[last].kind != table:
-				blocks, open = append(blocks, block{kind: table}), true
+				blocks, open = append(blocks, block{kind: table, head: cells}), true
 			case !strings.HasPrefix(line, "|--"):
 				blocks[last].rows = append(blocks[last].rows, cells)
 			}

@@ -10,12 +10,31 @@ import (
 // Page returns how the manual names a topic.
 func (t Topic) Page() string { return "owoxhook-" + t.Name + "(7)" }
 
-var command = regexp.MustCompile(`\bowoxhook ([a-z]+)`)
+var (
+	command = regexp.MustCompile("(?:owoxhook |`)([a-z]+)\\b")
+	other   = regexp.MustCompile(`(?:owoxhook help |\]\()([a-z-]+)`)
+)
 
 // Commands returns those of some commands that a topic names.
-func (t Topic) Commands(all []string) []string {
-	var named []string
-	for _, found := range command.FindAllStringSubmatch(t.Source(), -1) {
+func (t Topic) Commands(all []string) []string { return t.names(command, all) }
+
+// Topics returns the other topics that a topic names.
+func (t Topic) Topics() (others []Topic) {
+	var all []string
+	for _, topic := range All() {
+		if topic != t {
+			all = append(all, topic.Name)
+		}
+	}
+	for _, name := range t.names(other, all) {
+		others = append(others, Topic{Name: name})
+	}
+	return others
+}
+
+// names returns those of some names that are found in a topic.
+func (t Topic) names(where *regexp.Regexp, all []string) (named []string) {
+	for _, found := range where.FindAllStringSubmatch(t.Source(), -1) {
 		if slices.Contains(all, found[1]) && !slices.Contains(named, found[1]) {
 			named = append(named, found[1])
 		}
@@ -43,7 +62,7 @@ func (t Topic) Manual() string {
 			fmt.Fprintf(&out, "- %s\n", b.text)
 		case table:
 			for _, row := range b.rows {
-				fmt.Fprintf(&out, "%s\n: %s\n\n", row[0], strings.Join(row[1:], "\n: "))
+				fmt.Fprintf(&out, "%s\n: %s\n\n", row[0], strings.Join(b.named(row), "\n: "))
 			}
 		default:
 			fmt.Fprintf(&out, "%s\n\n", b.text)

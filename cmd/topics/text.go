@@ -36,7 +36,7 @@ func text(source string, columns int, bold func(string) string) string {
 				out.WriteString(strings.TrimRight("    "+line, " \n") + "\n")
 			}
 		case table:
-			writeTable(&out, b.rows, columns)
+			writeTable(&out, b, columns)
 		case item:
 			out.WriteString(report.Hang("- "+spans(b.text), columns, 2) + "\n")
 		default:
@@ -50,22 +50,22 @@ func text(source string, columns int, bold func(string) string) string {
 const narrow = 20
 
 // writeTable writes the first cell of each row, and the others beside or below.
-func writeTable(out *strings.Builder, rows [][]string, columns int) {
+func writeTable(out *strings.Builder, b block, columns int) {
 	first, aside := 0, true
-	for _, row := range rows {
+	for _, row := range b.rows {
 		first = max(first, utf8.RuneCountInString(row[0]))
 		aside = aside && len(row) == 2
 	}
 	if aside && first <= narrow {
-		for _, row := range rows {
+		for _, row := range b.rows {
 			gap := strings.Repeat(" ", first-utf8.RuneCountInString(row[0])+2)
 			out.WriteString(report.Hang("  "+spans(row[0])+gap+spans(row[1]), columns, first+4) + "\n")
 		}
 		return
 	}
-	for _, row := range rows {
+	for _, row := range b.rows {
 		out.WriteString(report.Hang("  "+spans(row[0]), columns, 2) + "\n")
-		for _, cell := range row[1:] {
+		for _, cell := range b.named(row) {
 			out.WriteString(report.Hang("      "+spans(cell), columns, 6) + "\n")
 		}
 	}

@@ -63,7 +63,7 @@ func TestTopicsFitATerminal(t *testing.T) {
 		t.Fatalf("only %d topics were found", len(topics))
 	}
 	for _, topic := range topics {
-		if topic.Title == "" || len("  owoxhook configuration ")+len(topic.Title) > wide {
+		if topic.Title == "" || len("  owoxhook help configuration ")+len(topic.Title) > wide {
 			t.Errorf("%s has the title %q, want one that fits a line of owoxhook help", topic.Name, topic.Title)
 		}
 		blocks := parse(topic.Source(), strings.ToUpper)
@@ -110,7 +110,7 @@ See [this](other.md#place), [that](#here), [a file](../../testdata/x) and
 | 1 | 2 | 3 |
 `, 40, strings.ToUpper)
 	want := "TITLE\n\nSee this (`owoxhook help other`), that,\na file and OWOX (https://www.owox.com):\nreally, `a*b`.\n\n" +
-		"    $ echo  '*'\n\n      x\n\n- one: goes on\n- two\n\n  `a`    one\n  `bcd`  two\n\n  1\n      2\n      3\n"
+		"    $ echo  '*'\n\n      x\n\n- one: goes on\n- two\n\n  `a`    one\n  `bcd`  two\n\n  1\n      b: 2\n      c: 3\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -129,6 +129,26 @@ func TestManualHasWhatATopicHas(t *testing.T) {
 					t.Errorf("the manual page of %s has no %q", topic.Name, text)
 				}
 			}
+		}
+	}
+}
+
+// What a manual page says to see also is what its text names.
+func TestTopicsNameCommandsAndTopics(t *testing.T) {
+	for topic, want := range map[string][2]string{
+		"tunnel": {"relay", ""}, "journal": {"replay", "endpoint"}, "json": {"validate", ""}, "receiving": {"listen", "tunnel"},
+	} {
+		all := All()
+		at := all[slices.IndexFunc(all, func(other Topic) bool { return other.Name == topic })]
+		if got := at.Commands([]string{want[0], "nothing"}); !slices.Equal(got, want[:1]) {
+			t.Errorf("%s names the commands %q, want %q", topic, got, want[0])
+		}
+		var others []string
+		for _, other := range at.Topics() {
+			others = append(others, other.Name)
+		}
+		if want[1] != "" && !slices.Contains(others, want[1]) || slices.Contains(others, topic) {
+			t.Errorf("%s names the topics %q, want %q among them", topic, others, want[1])
 		}
 	}
 }

@@ -6,9 +6,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +38,9 @@ func run(args []string) error {
 	}
 	root := cmd.Root()
 	root.DisableAutoGenTag = true // or every build differs
+	root.Use += " COMMAND"
+	root.InitDefaultVersionFlag()
+	describe(root)
 	if err := doc.GenManTree(root, header("1"), args[0]); err != nil {
 		return err
 	}
@@ -46,6 +53,12 @@ func run(args []string) error {
 		for _, page := range pages {
 			seeAlso[page] = append(seeAlso[page], topic.Page())
 		}
+		for i := range pages {
+			pages[i] += "(1)"
+		}
+		for _, other := range topic.Topics() {
+			pages = append(pages, other.Page())
+		}
 		if err := writeTopic(args[0], topic, pages); err != nil {
 			return err
 		}
@@ -55,19 +68,34 @@ func run(args []string) error {
 			return err
 		}
 	}
-	return nil
+	return filepath.WalkDir(args[0], plain) //nolint:gosec // the directory of whoever builds
 }
 
-func header(section string) *doc.GenManHeader {
-	return &doc.GenManHeader{Title: "OWOXHOOK", Section: section, Source: "owoxhook", Manual: "owoxhook manual"}
+// describe adds to what is said of a command those below it.
+func describe(command *cobra.Command) {
+	below := available(command)
+	if len(below) == 0 {
+		return
+	}
+	command.Long = cmp.Or(command.Long, command.Short) + "\n\n# COMMANDS\n"
+	for _, c := range below {
+		describe(c)
+		command.Long += "**" + c.Name() + "**\n: " + c.Short + "\n\n"
+	}
+}
+
+func header(section string) *doc.GenManHeader { // the title is the command
+	return &doc.GenManHeader{Section: section, Source: "owoxhook", Manual: "owoxhook manual"}
+}
+
+func available(command *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(command.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
 }
 
 func names(root *cobra.Command) []string {
 	var names []string
-	for _, c := range root.Commands() {
-		if c.IsAvailableCommand() {
-			names = append(names, c.Name())
-		}
+	for _, c := range available(root) {
+		names = append(names, c.Name())
 	}
 	return names
 }
@@ -77,7 +105,7 @@ func names(root *cobra.Command) []string {
 func writeTopic(dir string, topic topics.Topic, pages []string) error {
 	var page bytes.Buffer
 	command := &cobra.Command{Use: "owoxhook-" + topic.Name, Short: topic.Title, DisableAutoGenTag: true}
-	command.Long = topic.Manual() + "# SEE ALSO\n**" + strings.Join(pages, "(1)**, **") + "(1)**"
+	command.Long = topic.Manual() + "# SEE ALSO\n**" + strings.Join(pages, "**, **") + "**"
 	command.Flags().Bool("help", false, "")
 	command.Flags().Lookup("help").Hidden = true
 	if err := doc.GenMan(command, header("7"), &page); err != nil {
@@ -86,6 +114,20 @@ func writeTopic(dir string, topic topics.Topic, pages []string) error {
 	top, rest, _ := strings.Cut(page.String(), "\n.SH SYNOPSIS")
 	_, text, _ := strings.Cut(rest, "\n.SH DESCRIPTION")
 	return os.WriteFile(filepath.Join(dir, command.Use+".7"), []byte(top+"\n.SH DESCRIPTION"+text), 0o644) //nolint:gosec // for everybody to read
+}
+
+// plain leaves out of a page the values of flags that have none, with which cobra
+// writes them, as in --help[=false].
+func plain(file string, entry fs.DirEntry, err error) error {
+	if err != nil || entry.IsDir() {
+		return err
+	}
+	page, err := os.ReadFile(file) //nolint:gosec // it was just written
+	if err != nil {
+		return err
+	}
+	page = regexp.MustCompile(`(?m)^(.*\\fB--[a-z-]+\\fP)(\[=(false|"")\]|=""|=\[\])$`).ReplaceAll(page, []byte("$1"))
+	return os.WriteFile(file, page, 0o644) //nolint:gosec // for everybody to read
 }
 
 // extend adds topics to what a page ends with, which is what else to see.
