@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -187,6 +189,22 @@ func (p *public) close() {
 // under returns the URL of the receiver below that of the tunnel.
 func (p *public) under(tunnel string) string {
 	return strings.TrimSuffix(tunnel, "/") + (&url.URL{Path: p.path}).EscapedPath()
+}
+
+// isDirect reports whether a request comes from this machine and not through the
+// tunnel, which is told by its header, or by the host that was asked for.
+func (p *public) isDirect(r *http.Request) bool {
+	if p == nil {
+		return true
+	}
+	for _, name := range []string{p.way.Header, "X-Forwarded-For", "Forwarded"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	host, port, err := net.SplitHostPort(r.Host)
+	return err == nil && local != nil && port == strconv.Itoa(local.Port) && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
 // now is the public URL as it is now, or "".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -89,6 +90,40 @@ func TestPublicURLsThatAreNotThereSayWhatToDo(t *testing.T) {
 		err := p.notThrough("http://example.com/hook", delivery.Attempt{Failure: &delivery.Failure{Kind: kind, Error: "it failed"}})
 		if want := "no test event came through http://example.com/hook within 1m0s: " + want; err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Only this machine may ask whether a receiver is here: what a client writes does
+// not make it one of this machine.
+func TestWhatComesThroughATunnelIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		way, host, header string
+		want              bool
+	}{
+		{"cloudflared", "127.0.0.1:8787", "", true},
+		{"cloudflared", "localhost:8787", "", true},
+		{"cloudflared", "localhost:8787", "Cf-Connecting-Ip", false},
+		{"ngrok", "[::1]:8787", "", true},
+		{"ngrok", "[::1]:8787", "X-Forwarded-For", false},
+		{"ssh:me@example.com", "127.0.0.1:8787", "", true},
+		{"ssh:me@example.com", "127.0.0.1:8788", "", false},
+		{"ssh:me@example.com", "example.com:8787", "", false},
+		{"ssh:me@example.com", "127.0.0.1", "", false},
+		{"exec:other {port}", "localhost:8787", "Forwarded", false},
+	} {
+		way, err := tunnel.Parse(tt.way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodOptions, "*", nil)
+		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8787}))
+		r.Host = tt.host
+		if tt.header != "" {
+			r.Header.Set(tt.header, "203.0.113.9")
+		}
+		if got := (&public{way: way}).isDirect(r); got != tt.want {
+			t.Errorf("%+v: got %v", tt, got)
 		}
 	}
 }

@@ -134,6 +134,9 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		r.Out.Host = r.In.Host
+		if r.In.RequestURI == "*" {
+			r.Out.URL.Path = "*" // as it came
+		}
 		client := Client
 		if said := r.In.Header.Get("Test-Client"); said != "" {
 			client = said
@@ -141,7 +144,7 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 		r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 		mark(r.Out, client)
 	}}
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == PathLose:
 			lost()
@@ -155,6 +158,8 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 			proxy.ServeHTTP(w, r)
 		}
 	}))
+	server.Config.DisableGeneralOptionsHandler = true // those are for the receiver
+	server.StartTLS()
 	if mode == ModeRefusing {
 		server.Listener.Close() //nolint:errcheck,gosec // nobody connects
 	}
