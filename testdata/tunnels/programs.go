@@ -94,7 +94,7 @@ func Ngrok() {
 	if os.Getenv(ModeVariable) == ModeFails {
 		entry("eror", "failed to auth", map[string]any{"err": "authentication failed: Usage of ngrok requires a verified account and authtoken.\n\nSign up for an account: https://dashboard.ngrok.com/signup\r\n\r\nERR_NGROK_4018\r\n"})
 	}
-	signals := prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.")
+	signals := prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.\nERROR:\nERROR:  ERR_NGROK_4018\nERROR:  https://ngrok.com/docs/errors/err_ngrok_4018\nERROR:")
 	lost := func() {
 		entry("eror", "session closed, starting reconnect loop", map[string]any{"err": "read EOF from remote peer"})
 	}
