@@ -260,28 +260,30 @@ func (p *public) try(ctx context.Context, g *gate) (string, error) {
 			last = attempt
 		}
 		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
 		case <-waiting.Done():
-			return "", p.notThrough(public, last)
+			if ctx.Err() != nil {
+				return "", fmt.Errorf("%w: no test event came through %s: %s", context.Cause(ctx), public, whyNot(public, last))
+			}
+			return "", fmt.Errorf("no test event came through %s within %v: %s", public, p.patience, whyNot(public, last))
 		case <-time.After(pause):
 		}
 	}
 }
 
-// notThrough says why the test event did not arrive.
-func (p *public) notThrough(public string, last delivery.Attempt) error {
-	why := fmt.Sprintf("status %d came from somebody else", last.Status)
-	if last.Failure != nil {
-		why = last.Failure.Error
-		switch {
-		case last.Failure.Kind == delivery.UnknownHost:
-			why += ": its name may take minutes to be known here: run listen again"
-		case last.Failure.Kind == delivery.Refused && strings.HasPrefix(public, "http:"):
-			why += ": set GatewayPorts clientspecified in its sshd_config, and open the port"
-		}
+// whyNot says why a test event did not arrive.
+func whyNot(public string, last delivery.Attempt) string {
+	switch f := last.Failure; {
+	case f == nil && last.Status == 0:
+		return "nothing came back"
+	case f == nil:
+		return fmt.Sprintf("status %d came from somebody else", last.Status)
+	case f.Kind == delivery.UnknownHost:
+		return f.Error + ": its name may take minutes to be known here: run listen again"
+	case f.Kind == delivery.Refused && strings.HasPrefix(public, "http:"):
+		return f.Error + ": set GatewayPorts clientspecified in its sshd_config, and open the port"
+	default:
+		return f.Error
 	}
-	return fmt.Errorf("no test event came through %s within %v: %s", public, p.patience, why)
 }
 
 // userSSH is what ssh uses unless it is configured.

@@ -76,7 +76,7 @@ func Open(ctx context.Context, options Options) (*Tunnel, error) {
 	select {
 	case state = <-t.first:
 	case <-ctx.Done():
-		state.Err = ctx.Err()
+		state.Err = fmt.Errorf("%w: %s opened no tunnel%s", context.Cause(ctx), options.Way.name, t.why())
 	case <-late.C:
 		state.Err = fmt.Errorf("%s opened no tunnel within %v%s", options.Way.name, startTimeout, t.why())
 	}
