@@ -70,10 +70,15 @@ type public struct {
 	command  string
 	path     string
 	patience time.Duration // with a test event
+	tunnel   *tunnel.Tunnel
+	gate     *gate
 
 	mu     sync.Mutex
-	url    string // now
-	tunnel *tunnel.Tunnel
+	url    string                  // now
+	given  string                  // that was announced; "": none yet
+	down   string                  // why it was said to be down; "": it is up
+	trial  context.CancelCauseFunc // ends the trial that is under way
+	trials sync.WaitGroup
 }
 
 // newPublic returns nil where no public URL is asked for. It chooses a path that
@@ -163,6 +168,8 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 	if ip := net.ParseIP(target.Hostname()); ip == nil || !ip.IsLoopback() {
 		return "", usagef("--addr %s: the tunnel connects from this machine: pass a loopback address, such as 127.0.0.1:8787", target.Host)
 	}
+	p.gate = g
+	ctx, p.trial = context.WithCancelCause(ctx)
 	p.note("opening a tunnel through %s", p.way)
 	opened, err := tunnel.Open(ctx, tunnel.Options{Way: p.way, Target: target.Host, SSH: userSSH(), Changed: p.changed})
 	switch {
@@ -177,13 +184,35 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 		p.url = p.under(opened.URL())
 	}
 	p.mu.Unlock()
-	return p.try(ctx, g)
+	return p.first(ctx)
+}
+
+// first returns the URL of a tunnel that a test event came through in time.
+func (p *public) first(ctx context.Context) (string, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, p.patience, fmt.Errorf("time was up after %v", p.patience))
+	defer cancel()
+	public, err := p.try(waiting)
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	p.given = public
+	return public, nil
 }
 
 func (p *public) close() {
-	if p != nil && p.tunnel != nil {
+	if p == nil || p.trial == nil {
+		return
+	}
+	if p.tunnel != nil {
 		p.tunnel.Close()
 	}
+	p.trial(nil)
+	p.trials.Wait()
 }
 
 // under returns the URL of the receiver below that of the tunnel.
@@ -217,31 +246,57 @@ func (p *public) now() string {
 	return p.url
 }
 
-// changed tells what becomes of the tunnel.
+// changed tells what becomes of a tunnel that was announced. It is up again once
+// a test event came through; before, only its end matters.
 func (p *public) changed(s tunnel.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.url
 	if s.Err == nil {
 		p.url = p.under(s.URL)
 	}
+	if p.given == "" {
+		if s.Ended {
+			p.trial(s.Err)
+		}
+		return
+	}
+	p.trial(nil)
 	switch {
-	case s.Err != nil:
-		p.note("%s: the tunnel is down: %s", p.command, s.Err.Error())
-	case p.url == before:
+	case s.Err == nil && p.down == "": // it was back before it was announced
+	case s.Err == nil:
+		var ctx context.Context
+		ctx, p.trial = context.WithCancelCause(context.Background())
+		p.trials.Go(func() { p.again(ctx) })
+	case s.Err.Error() != p.down: // or it goes up and down without being there
+		p.down = s.Err.Error()
+		p.note("%s: the tunnel is down: %s", p.command, p.down)
+	}
+}
+
+// again waits until the tunnel is really up again, and tells.
+func (p *public) again(ctx context.Context) {
+	public, err := p.try(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case ctx.Err() != nil: // it is down, or over
+	case err != nil:
+		p.note("%s: the tunnel is down: %v", p.command, err)
+	case public == p.given:
 		p.note("%s: the tunnel is up again", p.command)
+		p.down = ""
 	default:
-		p.note("%s: the tunnel is up again, at another URL: give OWOX %s", p.command, p.url)
+		p.note("%s: the tunnel is up again, at another URL: give OWOX %s", p.command, public)
+		p.down, p.given = "", public
 	}
 }
 
 // try delivers a test event through the tunnel until it arrives: the names of new
 // tunnels take a while.
-func (p *public) try(ctx context.Context, g *gate) (string, error) {
+func (p *public) try(ctx context.Context) (string, error) {
 	client := sender.New(sender.Options{Timeout: min(owox.Timeout, p.patience/2)})
 	defer client.Close()
-	waiting, cancel := context.WithTimeout(ctx, p.patience)
-	defer cancel()
+	_, _ = p.gate.arrival() // one from before tells nothing
 	var last delivery.Attempt
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, maxPause) {
 		public := p.now()
@@ -249,22 +304,19 @@ func (p *public) try(ctx context.Context, g *gate) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s gave no URL: %w", p.way, err)
 		}
-		attempt := client.Deliver(waiting, sender.NewRequest(at, g.body), nil).Last()
-		if header, arrived := g.arrival(); arrived {
+		attempt := client.Deliver(ctx, sender.NewRequest(at, p.gate.body), nil).Last()
+		if header, arrived := p.gate.arrival(); arrived {
 			if p.way.Header != "" && header.Get(p.way.Header) == "" {
 				return "", fmt.Errorf("a test event came through %s without the header %s, which %s should set", public, p.way.Header, p.way)
 			}
 			return public, nil
 		}
-		if waiting.Err() == nil {
+		if ctx.Err() == nil {
 			last = attempt
 		}
 		select {
-		case <-waiting.Done():
-			if ctx.Err() != nil {
-				return "", fmt.Errorf("%w: no test event came through %s: %s", context.Cause(ctx), public, whyNot(public, last))
-			}
-			return "", fmt.Errorf("no test event came through %s within %v: %s", public, p.patience, whyNot(public, last))
+		case <-ctx.Done():
+			return "", fmt.Errorf("%w: no test event came through %s: %s", context.Cause(ctx), public, whyNot(public, last))
 		case <-time.After(pause):
 		}
 	}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,25 +53,25 @@ func TestPublicURLsAreTried(t *testing.T) {
 		},
 		"somebody else answers": {
 			func(http.ResponseWriter, *http.Request) {},
-			"no test event came through URL within 300ms: status 200 came from somebody else",
+			"time was up after 300ms: no test event came through URL: status 200 came from somebody else",
 		},
 		"it is changed on its way": {func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(bytes.TrimSpace(body[1:])))
 			inner.ServeHTTP(w, r)
-		}, "no test event came through URL within 300ms: status 400 Bad Request"},
+		}, "time was up after 300ms: no test event came through URL: status 400 Bad Request"},
 		"it comes to another path": {func(w http.ResponseWriter, r *http.Request) {
 			r.URL.Path = "/"
 			inner.ServeHTTP(w, r)
-		}, "no test event came through URL within 300ms: status 400 Bad Request"},
+		}, "time was up after 300ms: no test event came through URL: status 400 Bad Request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, _ := shut(t, nil)
 			inner = g
 			front := httptest.NewServer(test.tunnel)
 			defer front.Close()
-			p := &public{way: cloudflared, path: "/hook", patience: 300 * time.Millisecond, url: front.URL + "/hook"}
-			got, err := p.try(t.Context(), g)
+			p := &public{way: cloudflared, gate: g, patience: 300 * time.Millisecond, url: front.URL + "/hook"}
+			got, err := p.first(t.Context())
 			switch want := strings.ReplaceAll(test.want, "URL", p.url); {
 			case want == "" && (err != nil || got != p.url):
 				t.Errorf("got %q, %v, want %s", got, err, p.url)
@@ -91,6 +93,58 @@ func TestPublicURLsThatAreNotThereSayWhatToDo(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+}
+
+// A tunnel is up again when a test event came through it, and not before.
+func TestTunnelsAreTriedBeforeTheyAreUpAgain(t *testing.T) {
+	g, _ := shut(t, nil)
+	var through atomic.Bool
+	arrived := make(chan struct{}, 1000)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		if !through.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		g.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	way, err := tunnel.Parse("exec:other {port}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := make(lineChannel, 100)
+	_, cancel := context.WithCancelCause(t.Context())
+	p := &public{app: &app{err: notes}, command: "listen", way: way, path: "/hook", gate: g, patience: tryFor, given: "https://x.example/hook", trial: cancel}
+	lost, ended := tunnel.State{Err: errors.New("other lost its connection")}, tunnel.State{Err: errors.New("other ended"), Ended: true}
+	p.changed(lost)
+	for range 3 { // a program that ends as soon as it has said its URL
+		p.changed(ended)
+		p.changed(tunnel.State{URL: front.URL})
+		<-arrived
+	}
+	through.Store(true)
+	for _, want := range []string{
+		"listen: the tunnel is down: other lost its connection",
+		"listen: the tunnel is down: other ended",
+		"listen: the tunnel is up again, at another URL: give OWOX " + front.URL + "/hook",
+	} {
+		if got := <-notes; got != want+"\n" {
+			t.Errorf("got %q, want %s", got, want)
+		}
+	}
+	p.close()
+	if len(notes) > 0 {
+		t.Errorf("got %q too", <-notes)
+	}
+}
+
+// lineChannel passes on what is written to it.
+type lineChannel chan string
+
+func (c lineChannel) Write(p []byte) (int, error) {
+	c <- string(p)
+	return len(p), nil
 }
 
 // Only this machine may ask whether a receiver is here: what a client writes does

@@ -34,6 +34,9 @@ type Options struct {
 type State struct {
 	URL string // of the tunnel while it is up: it may be another one each time
 	Err error  // why the tunnel is down; nil: it is up
+	// Ended says that the program, or the connection, is over and another one
+	// begins: this one does not come back by itself.
+	Ended bool
 }
 
 // Tunnel is an open tunnel.
@@ -109,7 +112,7 @@ func (t *Tunnel) run(ctx context.Context, l link) {
 		if err == nil {
 			err = errors.New("the tunnel ended")
 		}
-		t.say(ctx, State{Err: err})
+		t.say(ctx, State{Err: err, Ended: true})
 		if !t.wasUp {
 			t.first <- State{Err: err}
 			return
@@ -139,7 +142,7 @@ func (t *Tunnel) say(ctx context.Context, s State) {
 			t.wasUp = true
 			t.first <- s
 		}
-	case s.Err == nil && before == s, s.Err != nil && before.Err != nil:
+	case s.Err == nil && before == s, s.Err != nil && before.Err != nil && (before.Ended || !s.Ended):
 	default:
 		t.changed(s)
 	}

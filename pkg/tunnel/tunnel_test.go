@@ -198,7 +198,7 @@ func TestAProgramThatEndsIsStartedAgain(t *testing.T) {
 	if _, err := client.Get(opened.URL() + tunnels.PathDie); err == nil {
 		t.Error("it still lives")
 	}
-	if s := next(t, states); s.Err == nil || s.Err.Error() != "cloudflared ended with exit status 1" {
+	if s := next(t, states); s.Err == nil || s.Err.Error() != "cloudflared ended with exit status 1" || !s.Ended {
 		t.Errorf("got %+v, want its end", s)
 	}
 	s := next(t, states)

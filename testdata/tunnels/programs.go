@@ -29,6 +29,7 @@ const (
 	ModeForeign  = "foreign"  // the public side answers by itself
 	ModeRefusing = "refusing" // the public side is not there
 	ModeStubborn = "stubborn" // ignores SIGTERM
+	ModeBrief    = "brief"    // ends as soon as it has said its URL
 )
 
 // Paths of the public side that have a program do something.
@@ -182,5 +183,8 @@ func Other() {
 	signals := prepare("nothing goes here")
 	public := edge("http://127.0.0.1:"+os.Args[1], func(*http.Request, string) {}, func() {}, func() {})
 	fmt.Println("documentation: http://example.com/; your url is: " + strings.TrimSuffix(public, "/") + ".")
+	if os.Getenv(ModeVariable) == ModeBrief {
+		return
+	}
 	await(signals, func() {})
 }
