@@ -26,9 +26,6 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
-	"github.com/owoxhook/owoxhook/pkg/delivery"
-	"github.com/owoxhook/owoxhook/pkg/owox"
-	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/tunnel"
 )
 
@@ -70,6 +67,7 @@ type public struct {
 	command  string
 	path     string
 	patience time.Duration // with a test event
+	quiet    time.Duration // before it says what it waits for
 	tunnel   *tunnel.Tunnel
 	gate     *gate
 
@@ -79,6 +77,8 @@ type public struct {
 	down   string                  // why it was said to be down; "": it is up
 	trial  context.CancelCauseFunc // ends the trial that is under way
 	trials sync.WaitGroup
+
+	awaited string // what it waits for
 }
 
 // newPublic returns nil where no public URL is asked for. It chooses a path that
@@ -115,7 +115,7 @@ func (a *app) newPublic(opts *listenOptions) (*public, error) {
 	} else if a.config.from[keyPath] == workFile && !opts.public.changed(keyPath) && !a.config.trusted() {
 		a.note("note: %s sets path, which others may know", configFile)
 	}
-	return &public{app: a, way: way, command: opts.command(), path: opts.path, patience: tryFor}, nil
+	return &public{app: a, way: way, command: opts.command(), path: opts.path, patience: tryFor, quiet: quietFor}, nil
 }
 
 // keptPath returns the path of the public URL, which stays the same from day to
@@ -153,11 +153,6 @@ func keptPath(journal journalFlags) (string, error) {
 	return path, nil
 }
 
-const (
-	tryFor   = time.Minute
-	maxPause = 5 * time.Second // between two tries
-)
-
 // open opens the tunnel, and returns the public URL once a test event came
 // through it to the gate.
 func (p *public) open(ctx context.Context, g *gate, address string) (string, error) {
@@ -171,7 +166,11 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 	p.gate = g
 	ctx, p.trial = context.WithCancelCause(ctx)
 	p.note("opening a tunnel through %s", p.way)
-	opened, err := tunnel.Open(ctx, tunnel.Options{Way: p.way, Target: target.Host, SSH: userSSH(), Changed: p.changed})
+	p.await("%s to open a tunnel", p.way)
+	defer p.tell()()
+	opened, err := tunnel.Open(ctx, tunnel.Options{Way: p.way, Target: target.Host, SSH: userSSH(), Changed: p.changed, Waiting: func(why string) {
+		p.await("%s to open a tunnel: %s", p.way, why)
+	}})
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return "", fmt.Errorf("%w: install it, or choose another --public", err)
@@ -185,23 +184,6 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 	}
 	p.mu.Unlock()
 	return p.first(ctx)
-}
-
-// first returns the URL of a tunnel that a test event came through in time.
-func (p *public) first(ctx context.Context) (string, error) {
-	waiting, cancel := context.WithTimeoutCause(ctx, p.patience, fmt.Errorf("time was up after %v", p.patience))
-	defer cancel()
-	public, err := p.try(waiting)
-	if err != nil {
-		return "", err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	p.given = public
-	return public, nil
 }
 
 func (p *public) close() {
@@ -244,98 +226,6 @@ func (p *public) now() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.url
-}
-
-// changed tells what becomes of a tunnel that was announced. It is up again once
-// a test event came through; before, only its end matters.
-func (p *public) changed(s tunnel.State) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s.Err == nil {
-		p.url = p.under(s.URL)
-	}
-	if p.given == "" {
-		if s.Ended {
-			p.trial(s.Err)
-		}
-		return
-	}
-	p.trial(nil)
-	switch {
-	case s.Err == nil && p.down == "": // it was back before it was announced
-	case s.Err == nil:
-		var ctx context.Context
-		ctx, p.trial = context.WithCancelCause(context.Background())
-		p.trials.Go(func() { p.again(ctx) })
-	case s.Err.Error() != p.down: // or it goes up and down without being there
-		p.down = s.Err.Error()
-		p.note("%s: the tunnel is down: %s", p.command, p.down)
-	}
-}
-
-// again waits until the tunnel is really up again, and tells.
-func (p *public) again(ctx context.Context) {
-	public, err := p.try(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case ctx.Err() != nil: // it is down, or over
-	case err != nil:
-		p.note("%s: the tunnel is down: %v", p.command, err)
-	case public == p.given:
-		p.note("%s: the tunnel is up again", p.command)
-		p.down = ""
-	default:
-		p.note("%s: the tunnel is up again, at another URL: give OWOX %s", p.command, public)
-		p.down, p.given = "", public
-	}
-}
-
-// try delivers a test event through the tunnel until it arrives: the names of new
-// tunnels take a while.
-func (p *public) try(ctx context.Context) (string, error) {
-	client := sender.New(sender.Options{Timeout: min(owox.Timeout, p.patience/2)})
-	defer client.Close()
-	_, _ = p.gate.arrival() // one from before tells nothing
-	var last delivery.Attempt
-	for pause := 250 * time.Millisecond; ; pause = min(2*pause, maxPause) {
-		public := p.now()
-		at, err := url.Parse(public)
-		if err != nil {
-			return "", fmt.Errorf("%s gave no URL: %w", p.way, err)
-		}
-		attempt := client.Deliver(ctx, sender.NewRequest(at, p.gate.body), nil).Last()
-		if header, arrived := p.gate.arrival(); arrived {
-			if p.way.Header != "" && header.Get(p.way.Header) == "" {
-				return "", fmt.Errorf("a test event came through %s without the header %s, which %s should set", public, p.way.Header, p.way)
-			}
-			return public, nil
-		}
-		if ctx.Err() == nil {
-			last = attempt
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("%w: no test event came through %s: %s", context.Cause(ctx), public, whyNot(public, last))
-		case <-time.After(pause):
-		}
-	}
-}
-
-// whyNot says why a test event did not arrive.
-func whyNot(public string, last delivery.Attempt) string {
-	switch f := last.Failure; {
-	case f == nil && last.Status == 0:
-		return "nothing came back"
-	case f == nil:
-		return fmt.Sprintf("status %d came from somebody else", last.Status)
-	case f.Kind == delivery.UnknownHost:
-		return f.Error + ": its name may take minutes to be known here: run listen again"
-	case f.Kind == delivery.Refused && strings.HasPrefix(public, "http:"):
-		return f.Error + ": set GatewayPorts clientspecified in its sshd_config, and open the port"
-	default:
-		return f.Error
-	}
 }
 
 // userSSH is what ssh uses unless it is configured.

@@ -70,7 +70,7 @@ func TestPublicURLsAreTried(t *testing.T) {
 			inner = g
 			front := httptest.NewServer(test.tunnel)
 			defer front.Close()
-			p := &public{way: cloudflared, gate: g, patience: 300 * time.Millisecond, url: front.URL + "/hook"}
+			p := &public{way: cloudflared, gate: g, patience: 300 * time.Millisecond, quiet: time.Hour, url: front.URL + "/hook"}
 			got, err := p.first(t.Context())
 			switch want := strings.ReplaceAll(test.want, "URL", p.url); {
 			case want == "" && (err != nil || got != p.url):
@@ -115,7 +115,7 @@ func TestTunnelsAreTriedBeforeTheyAreUpAgain(t *testing.T) {
 	}
 	notes := make(lineChannel, 100)
 	_, cancel := context.WithCancelCause(t.Context())
-	p := &public{app: &app{err: notes}, command: "listen", way: way, path: "/hook", gate: g, patience: tryFor, given: "https://x.example/hook", trial: cancel}
+	p := &public{app: &app{err: notes}, command: "listen", way: way, path: "/hook", gate: g, patience: tryFor, quiet: time.Hour, given: "https://x.example/hook", trial: cancel}
 	lost, ended := tunnel.State{Err: errors.New("other lost its connection")}, tunnel.State{Err: errors.New("other ended"), Ended: true}
 	p.changed(lost)
 	for range 3 { // a program that ends as soon as it has said its URL
@@ -136,6 +136,43 @@ func TestTunnelsAreTriedBeforeTheyAreUpAgain(t *testing.T) {
 	p.close()
 	if len(notes) > 0 {
 		t.Errorf("got %q too", <-notes)
+	}
+}
+
+// While a tunnel is tried, people are told what keeps it from working.
+func TestWhatATunnelWaitsForIsTold(t *testing.T) {
+	g, _ := shut(t, nil)
+	var status atomic.Int64
+	status.Store(530)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	defer front.Close()
+	notes := make(lineChannel, 100)
+	p := &public{app: &app{err: notes}, gate: g, patience: tryFor, quiet: 5 * time.Millisecond, url: front.URL + "/hook", awaited: "cloudflared to open a tunnel"}
+	done := p.tell()
+	if got, want := <-notes, "waiting for cloudflared to open a tunnel\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.trials.Go(func() { _, _ = p.try(ctx) })
+	await := func(end string) {
+		for note := range notes {
+			if strings.HasPrefix(note, "waiting for "+front.URL+": ") && strings.Contains(note, end) {
+				return
+			}
+		}
+	}
+	await("status 530")
+	status.Store(404)
+	await("status 404")
+	time.Sleep(50 * time.Millisecond) // ten more times to tell, and nothing new
+	cancel()
+	p.trials.Wait()
+	done()
+	if len(notes) > 0 {
+		t.Errorf("got %q too", <-notes)
+	}
+	if got, want := whyNotYet("", delivery.Attempt{Failure: &delivery.Failure{Kind: delivery.UnknownHost}}), "its name is not known yet"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestReasonsAreNotHiddenByWhatFollows(t *testing.T) {
 		}, "Incorrect Usage: flag provided but not defined: -url"},
 		"any program": {readAny, []string{"lt 2.0", "Error: no such host", "at connect (lt.js:1)", "Node.js v22"}, "Error: no such host | at connect (lt.js:1) | Node.js v22"},
 	} {
-		state, read := progress{}, tt.read()
+		state, read := progress{down: func(error) {}}, tt.read()
 		for _, line := range tt.lines {
 			state.add(read(line))
 		}

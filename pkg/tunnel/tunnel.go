@@ -28,6 +28,9 @@ type Options struct {
 	Target  string // HOST:PORT of the receiver, which speaks plain HTTP
 	SSH     SSH
 	Changed func(State) // called when the tunnel goes down or comes back, once at a time; nil: not called
+	// Waiting is called while Open waits, each time that more is known of the
+	// reason, once at a time; nil: it is not.
+	Waiting func(why string)
 }
 
 // State is what became of a tunnel.
@@ -50,6 +53,7 @@ type Tunnel struct {
 	wasUp   bool
 	first   chan State // gets the first time that it is up, or its failure
 	changed func(State)
+	waiting func(why string)
 }
 
 // link is a way to connect. It calls up whenever its tunnel is up, and down
@@ -68,9 +72,12 @@ const (
 // Open opens a tunnel. The context ends the wait for it, not the tunnel.
 func Open(ctx context.Context, options Options) (*Tunnel, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	t := &Tunnel{cancel: cancel, ended: make(chan struct{}), first: make(chan State, 1), changed: options.Changed}
+	t := &Tunnel{cancel: cancel, ended: make(chan struct{}), first: make(chan State, 1), changed: options.Changed, waiting: options.Waiting}
 	if t.changed == nil {
 		t.changed = func(State) {}
+	}
+	if t.waiting == nil {
+		t.waiting = func(string) {}
 	}
 	go t.run(running, options.Way.link(options))
 	late := time.NewTimer(startTimeout)
@@ -137,11 +144,11 @@ func (t *Tunnel) say(ctx context.Context, s State) {
 	before := t.last
 	t.last = s
 	switch {
+	case !t.wasUp && s.Err != nil:
+		t.waiting(s.Err.Error())
 	case !t.wasUp:
-		if s.Err == nil {
-			t.wasUp = true
-			t.first <- s
-		}
+		t.wasUp = true
+		t.first <- s
 	case s.Err == nil && before == s, s.Err != nil && before.Err != nil && (before.Ended || !s.Ended):
 	default:
 		t.changed(s)

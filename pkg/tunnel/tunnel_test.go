@@ -158,7 +158,7 @@ func TestProgramsThatFailSayWhy(t *testing.T) {
 	for how, want := range map[string]string{
 		"cloudflared":                 `cloudflared ended with exit status 1: failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host`,
 		"ngrok":                       "ngrok ended with exit status 1: authentication failed: Usage of ngrok requires a verified account and authtoken.",
-		"exec:other {port}":           "other ended with exit status 1: nothing goes here",
+		"exec:other {port}":           "other ended with exit status 1: it printed no https URL (only https counts): nothing goes here",
 		"exec:no-such-program {port}": "cannot start no-such-program: " + exec.ErrNotFound.Error(),
 	} {
 		_, _, err := open(t, how, tunnel.Options{})
@@ -220,6 +220,25 @@ func TestNobodyWaitsForAProgramLongerThanTheContext(t *testing.T) {
 	defer cancel()
 	if _, err := tunnel.Open(ctx, tunnel.Options{Way: way, Target: "127.0.0.1:1"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	}
+}
+
+func TestWhatIsWaitedForIsKnown(t *testing.T) {
+	t.Setenv(tunnels.ModeVariable, tunnels.ModePlain)
+	way, err := tunnel.Parse("exec:other {port}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const want = "it printed no https URL (only https counts): listening at http://localhost:1"
+	_, err = tunnel.Open(ctx, tunnel.Options{Way: way, Target: "127.0.0.1:1", Waiting: func(why string) {
+		if why == want {
+			cancel()
+		}
+	}})
+	if err == nil || err.Error() != "context canceled: other opened no tunnel: "+want {
+		t.Errorf("got %v, want it to say %s", err, want)
 	}
 }
 

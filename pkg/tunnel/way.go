@@ -59,7 +59,7 @@ func Parse(text string) (Way, error) {
 	for _, p := range programs {
 		if p.name == text {
 			return Way{name: p.name, Header: p.header, link: func(o Options) link {
-				return program{append([]string{p.name}, fill(p.args, o.Target)...), p.read}
+				return program{args: append([]string{p.name}, fill(p.args, o.Target)...), read: p.read}
 			}}, nil
 		}
 	}
@@ -71,7 +71,9 @@ func parseExec(command string) (Way, error) {
 	if !slices.ContainsFunc(words[min(1, len(words)):], func(word string) bool { return strings.Contains(word, "{port}") }) {
 		return Way{}, fmt.Errorf("%s%s: want a command with {port} in it, such as exec:lt --port {port}", prefixExec, command)
 	}
-	return Way{name: words[0], link: func(o Options) link { return program{fill(words, o.Target), readAny} }}, nil
+	return Way{name: words[0], link: func(o Options) link {
+		return program{fill(words, o.Target), readAny, "it printed no https URL (only https counts)"}
+	}}, nil
 }
 
 func parseSSH(address string) (Way, error) {

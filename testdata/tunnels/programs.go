@@ -29,6 +29,7 @@ const (
 	ModeForeign  = "foreign"  // the public side answers by itself
 	ModeRefusing = "refusing" // the public side is not there
 	ModeStubborn = "stubborn" // ignores SIGTERM
+	ModePlain    = "plain"    // has no https
 	ModeBrief    = "brief"    // ends as soon as it has said its URL
 )
 
@@ -182,6 +183,10 @@ func await(signals <-chan os.Signal, last func()) {
 func Other() {
 	signals := prepare("nothing goes here")
 	public := edge("http://127.0.0.1:"+os.Args[1], func(*http.Request, string) {}, func() {}, func() {})
+	if os.Getenv(ModeVariable) == ModePlain {
+		fmt.Println("listening at http://localhost:1")
+		await(signals, func() {})
+	}
 	fmt.Println("documentation: http://example.com/; your url is: " + strings.TrimSuffix(public, "/") + ".")
 	if os.Getenv(ModeVariable) == ModeBrief {
 		return
