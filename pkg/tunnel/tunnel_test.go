@@ -257,15 +257,20 @@ func TestCloseEndsProgramsThatIgnoreSignals(t *testing.T) {
 
 func TestWhatIsNoWayIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"frp":               `"frp" is not a way to open a tunnel`,
-		"":                  `"" is not a way to open a tunnel`,
-		"exec:":             "exec:: want a command with {port} in it, such as exec:lt --port {port}",
-		"exec:lt --port 80": "exec:lt --port 80: want a command with {port} in it, such as exec:lt --port {port}",
-		"exec:{port}":       "exec:{port}: want a command with {port} in it, such as exec:lt --port {port}",
-		"ssh:":              "ssh:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@":           "ssh:me@: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@host:http":  "ssh:me@host:http: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@host/path":  "ssh:me@host/path: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"frp":                     `"frp" is not a way to open a tunnel`,
+		"":                        `"" is not a way to open a tunnel`,
+		"exec:":                   "exec:: want a command with {port} in it, such as exec:lt --port {port}",
+		"exec:lt --port 80":       "exec:lt --port 80: want a command with {port} in it, such as exec:lt --port {port}",
+		"exec:{port}":             "exec:{port}: want a command with {port} in it, such as exec:lt --port {port}",
+		"ssh:":                    "ssh:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@":                 "ssh:me@: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:http":        "ssh:me@host:http: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:99999":       "ssh:me@host:99999: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:0":           "ssh:me@host:0: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:":            "ssh:me@host:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		`exec:sh -c 'a b' {port}`: `exec:sh -c 'a b' {port}: quotes are not read, as words are split at spaces and there is no shell: put the command into a script`,
+		`exec:lt "{port}"`:        `exec:lt "{port}": quotes are not read, as words are split at spaces and there is no shell: put the command into a script`,
+		"ssh:me@host/path":        "ssh:me@host/path: want ssh:USER@HOST or ssh:USER@HOST:PORT",
 	} {
 		if _, err := tunnel.Parse(text); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
