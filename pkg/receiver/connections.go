@@ -16,9 +16,9 @@ import (
 // by itself is reported.
 type connections struct {
 	max    int
-	linger time.Duration          // of a connection too many
-	refuse func(peer, why string) // called for what no handler has seen
-	asks   func(*http.Request) bool
+	linger time.Duration            // of a connection too many
+	refuse func(peer, why string)   // called for what no handler has seen
+	asks   func(*http.Request) bool // whether OPTIONS * is answered here
 
 	mu   sync.Mutex
 	open map[net.Conn]*connection

@@ -13,7 +13,7 @@ import (
 type program struct {
 	args  []string
 	read  reader
-	lacks string // what it has not done before its URL is known; "": it says so itself
+	lacks string // said while its URL is not known; "": nothing is
 }
 
 // grace is how long a program may take to end, before it is killed.
