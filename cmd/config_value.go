@@ -32,7 +32,7 @@ var valueChecks = map[string]func(values []string) error{
 			return nil
 		}
 		if _, err := tunnel.Parse(values[0]); err != nil {
-			return fmt.Errorf("--%s: %w: %s; true or %s takes the first program that is installed", keyPublic, err, wayWanted, anyTunnel)
+			return fmt.Errorf("--%s: %w: %s", keyPublic, err, wayWanted)
 		}
 		return nil
 	},

@@ -227,7 +227,7 @@ func runListen(ctx context.Context, a *app, opts listenOptions, command []string
 		if err := l.openPage(ctx, listener, certificate, handler); err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, Log: func(line string) {
+		return l.run(ctx, listener, receiver.Server{Handler: handler, TLS: certificate, MaxConnections: opts.maxConns, Refused: l.refused, MayAsk: public.isDirect, Log: func(line string) {
 			a.note("%s: %s", opts.command(), strings.TrimSpace(line))
 		}})
 	})

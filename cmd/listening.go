@@ -58,7 +58,12 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		gate.expect(owox.Sample{Event: owox.RunFailed, Test: true, ID: l.newID(), Now: l.now()})
 	}
 	go func() { served <- server.Serve(serving, listener) }()
-	if err := l.announce(ctx, address, gate); err != nil {
+	limited, done := l.limit(ctx)
+	defer done()
+	if err := l.announce(limited, address, gate); err != nil {
+		if ctx.Err() != nil {
+			err = errInterrupted
+		}
 		stop()
 		l.public.close()
 		_, _ = l.queue.Close(ctx)
@@ -67,7 +72,7 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 	l.relay.start(ctx, stop)
 	l.underWay.Lock() // requests, the command, the tunnel and the relay have their own limits
 	close(gate.open)
-	verdict := l.wait(ctx, serving, address, served)
+	verdict := l.wait(limited, serving, address, served)
 	stop()
 	serveErr := <-served
 	l.public.close()
@@ -79,6 +84,14 @@ func (l *listening) run(ctx context.Context, listener net.Listener, server recei
 		return serveErr
 	}
 	return err
+}
+
+// limit returns a context that also ends when time is up.
+func (l *listening) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.opts.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, l.opts.timeout, judgedf("time was up after %v", l.opts.timeout))
 }
 
 // announce says where deliveries are received, once they are.
@@ -105,21 +118,16 @@ func (l *listening) announce(ctx context.Context, address string, g *gate) error
 }
 
 // wait returns when listening is over, with what decides before expectations
-// do: a command that failed, or an interrupt.
+// do: a command that failed, or an interrupt. The context ends when time is up.
 func (l *listening) wait(ctx, serving context.Context, address string, served chan error) error {
-	var timeUp <-chan time.Time
-	if l.opts.timeout > 0 {
-		timer := time.NewTimer(l.opts.timeout)
-		defer timer.Stop()
-		timeUp = timer.C
-	}
 	if len(l.command) > 0 {
-		return l.waitForCommand(ctx, serving, address, timeUp)
+		return l.waitForCommand(ctx, serving, address)
 	}
 	select {
 	case <-ctx.Done():
-		return errInterrupted
-	case <-timeUp:
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return errInterrupted
+		}
 		l.expired = l.opts.timeout
 	case <-serving.Done():
 	case <-l.watch.Decided():
@@ -129,7 +137,7 @@ func (l *listening) wait(ctx, serving context.Context, address string, served ch
 	return nil
 }
 
-func (l *listening) waitForCommand(ctx, serving context.Context, address string, timeUp <-chan time.Time) error {
+func (l *listening) waitForCommand(ctx, serving context.Context, address string) error {
 	out := l.out
 	if !l.onTerminal() {
 		out = l.err // standard output is for results that programs read
@@ -145,11 +153,14 @@ func (l *listening) waitForCommand(ctx, serving context.Context, address string,
 	if ctx.Err() != nil {
 		command.stop() // the signal came before there was a command to get it
 	}
-	over := serving.Done()
+	over, timeUp := serving.Done(), ctx.Done()
 	for {
 		select {
 		case <-timeUp:
 			timeUp = nil
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				continue // the command got the signal too
+			}
 			command.stop()
 			err = judgedf("%s did not end within %v", l.command[0], l.opts.timeout)
 		case <-over:

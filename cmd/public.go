@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,9 +26,6 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
-	"github.com/owoxhook/owoxhook/pkg/delivery"
-	"github.com/owoxhook/owoxhook/pkg/owox"
-	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/tunnel"
 )
 
@@ -35,7 +34,7 @@ const (
 	keyPath   = "path"
 	anyTunnel = "auto" // the first program that is there
 
-	wayWanted = "want cloudflared, ngrok, ssh:USER@HOST, or 'exec:COMMAND {port}'"
+	wayWanted = "want auto for the first program installed, cloudflared, ngrok, ssh:USER@HOST, or 'exec:COMMAND {port}'"
 )
 
 // publicFlags say how the receiver gets a public URL.
@@ -47,7 +46,7 @@ type publicFlags struct {
 func (f *publicFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.changed = flags.Changed
-	flags.StringVar(&f.how, keyPublic, "", "get a public URL through a tunnel, `HOW`: cloudflared, ngrok, ssh:USER@HOST or 'exec:COMMAND {port}'; the first program installed if left out")
+	flags.StringVar(&f.how, keyPublic, "", "get a public URL through a tunnel, `HOW`: cloudflared, ngrok, ssh:USER@HOST or 'exec:COMMAND {port}'; auto, or no value: the first program installed")
 	flags.Lookup(keyPublic).NoOptDefVal = anyTunnel
 	complete(cmd, keyPublic, append(tunnel.Programs(), "ssh:", "exec:")...)
 }
@@ -68,10 +67,18 @@ type public struct {
 	command  string
 	path     string
 	patience time.Duration // with a test event
+	quiet    time.Duration // before it says what it waits for
+	tunnel   *tunnel.Tunnel
+	gate     *gate
 
 	mu     sync.Mutex
-	url    string // now
-	tunnel *tunnel.Tunnel
+	url    string                  // now
+	given  string                  // that was announced; "": none yet
+	down   string                  // why it was said to be down; "": it is up
+	trial  context.CancelCauseFunc // ends the trial that is under way
+	trials sync.WaitGroup
+
+	awaited string // what it waits for
 }
 
 // newPublic returns nil where no public URL is asked for. It chooses a path that
@@ -108,7 +115,7 @@ func (a *app) newPublic(opts *listenOptions) (*public, error) {
 	} else if a.config.from[keyPath] == workFile && !opts.public.changed(keyPath) && !a.config.trusted() {
 		a.note("note: %s sets path, which others may know", configFile)
 	}
-	return &public{app: a, way: way, command: opts.command(), path: opts.path, patience: tryFor}, nil
+	return &public{app: a, way: way, command: opts.command(), path: opts.path, patience: tryFor, quiet: quietFor}, nil
 }
 
 // keptPath returns the path of the public URL, which stays the same from day to
@@ -146,11 +153,6 @@ func keptPath(journal journalFlags) (string, error) {
 	return path, nil
 }
 
-const (
-	tryFor   = time.Minute
-	maxPause = 5 * time.Second // between two tries
-)
-
 // open opens the tunnel, and returns the public URL once a test event came
 // through it to the gate.
 func (p *public) open(ctx context.Context, g *gate, address string) (string, error) {
@@ -161,8 +163,14 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 	if ip := net.ParseIP(target.Hostname()); ip == nil || !ip.IsLoopback() {
 		return "", usagef("--addr %s: the tunnel connects from this machine: pass a loopback address, such as 127.0.0.1:8787", target.Host)
 	}
+	p.gate = g
+	ctx, p.trial = context.WithCancelCause(ctx)
 	p.note("opening a tunnel through %s", p.way)
-	opened, err := tunnel.Open(ctx, tunnel.Options{Way: p.way, Target: target.Host, SSH: userSSH(), Changed: p.changed})
+	p.await("%s to open a tunnel", p.way)
+	defer p.tell()()
+	opened, err := tunnel.Open(ctx, tunnel.Options{Way: p.way, Target: target.Host, SSH: userSSH(), Changed: p.changed, Waiting: func(why string) {
+		p.await("%s to open a tunnel: %s", p.way, why)
+	}})
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return "", fmt.Errorf("%w: install it, or choose another --public", err)
@@ -175,18 +183,39 @@ func (p *public) open(ctx context.Context, g *gate, address string) (string, err
 		p.url = p.under(opened.URL())
 	}
 	p.mu.Unlock()
-	return p.try(ctx, g)
+	return p.first(ctx)
 }
 
 func (p *public) close() {
-	if p != nil && p.tunnel != nil {
+	if p == nil || p.trial == nil {
+		return
+	}
+	if p.tunnel != nil {
 		p.tunnel.Close()
 	}
+	p.trial(nil)
+	p.trials.Wait()
 }
 
 // under returns the URL of the receiver below that of the tunnel.
 func (p *public) under(tunnel string) string {
 	return strings.TrimSuffix(tunnel, "/") + (&url.URL{Path: p.path}).EscapedPath()
+}
+
+// isDirect reports whether a request comes from this machine and not through the
+// tunnel, which is told by its header, or by the host that was asked for.
+func (p *public) isDirect(r *http.Request) bool {
+	if p == nil {
+		return true
+	}
+	for _, name := range []string{p.way.Header, "X-Forwarded-For", "Forwarded"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	host, port, err := net.SplitHostPort(r.Host)
+	return err == nil && local != nil && port == strconv.Itoa(local.Port) && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
 // now is the public URL as it is now, or "".
@@ -197,73 +226,6 @@ func (p *public) now() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.url
-}
-
-// changed tells what becomes of the tunnel.
-func (p *public) changed(s tunnel.State) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	before := p.url
-	if s.Err == nil {
-		p.url = p.under(s.URL)
-	}
-	switch {
-	case s.Err != nil:
-		p.note("%s: the tunnel is down: %s", p.command, s.Err.Error())
-	case p.url == before:
-		p.note("%s: the tunnel is up again", p.command)
-	default:
-		p.note("%s: the tunnel is up again, at another URL: give OWOX %s", p.command, p.url)
-	}
-}
-
-// try delivers a test event through the tunnel until it arrives: the names of new
-// tunnels take a while.
-func (p *public) try(ctx context.Context, g *gate) (string, error) {
-	client := sender.New(sender.Options{Timeout: min(owox.Timeout, p.patience/2)})
-	defer client.Close()
-	waiting, cancel := context.WithTimeout(ctx, p.patience)
-	defer cancel()
-	var last delivery.Attempt
-	for pause := 250 * time.Millisecond; ; pause = min(2*pause, maxPause) {
-		public := p.now()
-		at, err := url.Parse(public)
-		if err != nil {
-			return "", fmt.Errorf("%s gave no URL: %w", p.way, err)
-		}
-		attempt := client.Deliver(waiting, sender.NewRequest(at, g.body), nil).Last()
-		if header, arrived := g.arrival(); arrived {
-			if p.way.Header != "" && header.Get(p.way.Header) == "" {
-				return "", fmt.Errorf("a test event came through %s without the header %s, which %s should set", public, p.way.Header, p.way)
-			}
-			return public, nil
-		}
-		if waiting.Err() == nil {
-			last = attempt
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-waiting.Done():
-			return "", p.notThrough(public, last)
-		case <-time.After(pause):
-		}
-	}
-}
-
-// notThrough says why the test event did not arrive.
-func (p *public) notThrough(public string, last delivery.Attempt) error {
-	why := fmt.Sprintf("status %d came from somebody else", last.Status)
-	if last.Failure != nil {
-		why = last.Failure.Error
-		switch {
-		case last.Failure.Kind == delivery.UnknownHost:
-			why += ": its name may take minutes to be known here: run listen again"
-		case last.Failure.Kind == delivery.Refused && strings.HasPrefix(public, "http:"):
-			why += ": set GatewayPorts clientspecified in its sshd_config, and open the port"
-		}
-	}
-	return fmt.Errorf("no test event came through %s within %v: %s", public, p.patience, why)
 }
 
 // userSSH is what ssh uses unless it is configured.

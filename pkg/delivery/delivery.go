@@ -119,6 +119,8 @@ type Failure struct {
 	Kind  FailureKind
 	Error string // what happened
 	Hint  string // what to do about it
+	// Untrusted says that it is the certificate, which no other try makes better.
+	Untrusted bool
 }
 
 // FailureKind tells failures apart for retries, counts and hints.

@@ -16,8 +16,9 @@ import (
 // by itself is reported.
 type connections struct {
 	max    int
-	linger time.Duration          // of a connection too many
-	refuse func(peer, why string) // called for what no handler has seen
+	linger time.Duration            // of a connection too many
+	refuse func(peer, why string)   // called for what no handler has seen
+	asks   func(*http.Request) bool // whether OPTIONS * is answered here
 
 	mu   sync.Mutex
 	open map[net.Conn]*connection
@@ -103,7 +104,7 @@ func (c *connections) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		one, _ := r.Context().Value(connectionKey{}).(*connection)
 		one.pending.Store(false)
-		if r.Method == http.MethodOptions && r.RequestURI == "*" {
+		if r.Method == http.MethodOptions && r.RequestURI == "*" && c.asks(r) {
 			return // it asks whether the server is there, even when that is busy
 		}
 		if one.over == nil {

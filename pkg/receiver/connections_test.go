@@ -167,6 +167,20 @@ func TestRequestsRefusedUnreadAreReported(t *testing.T) {
 	}
 }
 
+func TestTheHandlerAnswersThoseWhoMayNotAsk(t *testing.T) {
+	for mayAsk, want := range map[bool]string{true: "HTTP/1.1 200 ", false: "HTTP/1.1 404 "} {
+		address, stop := start(t, receiver.Server{Handler: http.NotFoundHandler(), MayAsk: func(*http.Request) bool { return mayAsk }})
+		conn := dial(t, address)
+		text("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")(conn)
+		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), want) {
+			t.Errorf("may ask: %v: answered %q, %v, want %s", mayAsk, answer, err, want)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestPlainHTTPAtATLSPortGetsASentence(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	server.Close()

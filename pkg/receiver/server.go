@@ -40,6 +40,9 @@ type Server struct {
 	MaxConnections  int               // at a time; more are answered with 503, twice as many wait
 	Log             func(line string) // told of connections that failed, at most once a second; may be nil
 	Refused         func()            // called for each request that was refused before the handler; may be nil
+	// MayAsk reports whether OPTIONS * is answered without the handler, which
+	// shows that a server is there. nil: it always is.
+	MayAsk func(*http.Request) bool
 }
 
 // Serve serves until the context ends, then closes the listener and lets requests
@@ -53,6 +56,9 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	defer lines.flush()
 	conns := &connections{max: cmp.Or(s.MaxConnections, DefaultMaxConnections), linger: lingerTimeout, open: map[net.Conn]*connection{}}
+	if conns.asks = s.MayAsk; conns.asks == nil {
+		conns.asks = func(*http.Request) bool { return true }
+	}
 	conns.refuse = func(peer, why string) {
 		lines.line("a request from " + peer + " was refused: " + why)
 		if s.Refused != nil {

@@ -192,7 +192,9 @@ func explainTLS(got answer, err error) *delivery.Failure {
 	default:
 		return nil
 	}
-	return &delivery.Failure{Kind: delivery.TLS, Error: what, Hint: hint}
+	failure := &delivery.Failure{Kind: delivery.TLS, Error: what, Hint: hint}
+	failure.Untrusted = errors.As(err, &unknown) || errors.As(err, &invalid)
+	return failure
 }
 
 // innermost returns the words of the error at the end of the chain: what wraps

@@ -11,8 +11,9 @@ import (
 
 // program opens a tunnel by running a program and reading what it writes.
 type program struct {
-	args []string
-	read reader
+	args  []string
+	read  reader
+	lacks string // said while its URL is not known; "": nothing is
 }
 
 // grace is how long a program may take to end, before it is killed.
@@ -24,7 +25,8 @@ func (p program) connect(ctx context.Context, up func(url string), down func(err
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	state := progress{name: p.args[0], up: up, down: down}
+	state := progress{name: p.args[0], lacks: p.lacks, up: up, down: down}
+	state.add(event{})
 	read := p.read()
 	out := &lines{each: func(line string) { state.add(read(line)) }}
 	cmd := exec.CommandContext(ctx, p.args[0], p.args[1:]...) //nolint:gosec // running it is the job
@@ -47,9 +49,10 @@ func (p program) connect(ctx context.Context, up func(url string), down func(err
 
 // progress puts together what a program says line by line.
 type progress struct {
-	name string
-	up   func(url string)
-	down func(error)
+	name  string
+	lacks string
+	up    func(url string)
+	down  func(error)
 
 	url  string
 	isUp bool
@@ -64,21 +67,35 @@ func (p *progress) add(e event) {
 		p.url = e.url
 	}
 	switch {
-	case e.down:
+	case e.down && p.isUp:
 		p.isUp = false
 		p.down(p.failure("lost its connection"))
 	case e.up:
 		p.isUp, p.why = true, ""
+	case !p.isUp && p.reason() != "":
+		p.down(errors.New(p.reason()))
 	}
 	if p.isUp && p.url != "" {
 		p.up(p.url)
 	}
 }
 
-// failure words what is wrong, with what the program said of it.
-func (p *progress) failure(what string) error {
-	if p.why == "" {
-		return fmt.Errorf("%s %s", p.name, what)
+// reason is what is known of a trouble, or "".
+func (p *progress) reason() string {
+	switch {
+	case p.url != "" || p.lacks == "":
+		return p.why
+	case p.why == "":
+		return p.lacks
+	default:
+		return p.lacks + ": " + p.why
 	}
-	return fmt.Errorf("%s %s: %s", p.name, what, p.why)
+}
+
+// failure words what is wrong, and why.
+func (p *progress) failure(what string) error {
+	if why := p.reason(); why != "" {
+		return fmt.Errorf("%s %s: %s", p.name, what, why)
+	}
+	return fmt.Errorf("%s %s", p.name, what)
 }

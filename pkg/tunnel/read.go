@@ -23,17 +23,22 @@ type reader func() func(line string) event
 // URL is in a box of its own; elsewhere there are URLs of documentation.
 func readCloudflared() func(line string) event {
 	boxed := regexp.MustCompile(`\|\s+(https://[A-Za-z0-9.:-]+)\s+\|`)
-	failed := regexp.MustCompile(`^\S+ (?:ERR|FTL) (.*)`)
+	entry := regexp.MustCompile(`^\d\S* ([A-Z]{3}) (.*)`)
 	lost := regexp.MustCompile(`Lost connection with the edge|Unregistered tunnel connection|Connection terminated|Retrying connection in`)
+	var words sentence
 	return func(line string) event {
 		e := event{up: strings.Contains(line, "Registered tunnel connection"), down: lost.MatchString(line)}
 		if url := boxed.FindStringSubmatch(line); url != nil {
 			e.url = url[1]
 		}
-		if why := failed.FindStringSubmatch(line); why != nil {
-			e.why = why[1]
-		} else if strings.HasPrefix(line, "failed to ") {
-			e.why = line
+		switch logged := entry.FindStringSubmatch(line); {
+		case logged == nil && (line[0] < '0' || line[0] > '9'): // its libraries begin with a date
+			e.why = words.first(line)
+		case logged != nil && (logged[1] == "ERR" || logged[1] == "FTL"):
+			e.why = logged[2]
+			fallthrough
+		default:
+			words = sentence{}
 		}
 		return e
 	}
@@ -42,6 +47,7 @@ func readCloudflared() func(line string) event {
 // readNgrok reads the log of ngrok. It spells its levels with four letters.
 func readNgrok() func(line string) event {
 	readURL := readAny()
+	var words sentence
 	return func(line string) event {
 		var entry struct {
 			Level   string `json:"lvl"`
@@ -51,8 +57,9 @@ func readNgrok() func(line string) event {
 		}
 		if json.Unmarshal([]byte(line), &entry) != nil {
 			why, _ := strings.CutPrefix(line, "ERROR:")
-			return event{why: strings.TrimSpace(why)}
+			return event{why: words.first(strings.TrimSpace(why))}
 		}
+		words = sentence{}
 		e := event{up: entry.Message == "client session established"}
 		if entry.Message == "started tunnel" {
 			e = readURL(entry.URL)
@@ -66,18 +73,37 @@ func readNgrok() func(line string) event {
 	}
 }
 
-// readAny takes the first https URL for that of the tunnel.
+// sentence is what a program says beside its log. The first line tells; codes,
+// URLs and usage follow.
+type sentence struct{ begun bool }
+
+func (s *sentence) first(line string) string {
+	if s.begun {
+		return ""
+	}
+	s.begun = line != ""
+	return line
+}
+
+// readAny takes the first https URL for that of the tunnel. Which of the other
+// lines tells is not known: the last few may.
 func readAny() func(line string) event {
 	find := urls()
+	var said []string
 	return func(line string) event {
 		for _, url := range find(line) {
 			if strings.HasPrefix(url, "https:") {
+				said = nil
 				return event{url: url, up: true}
 			}
 		}
-		return event{why: line}
+		said = append(said, line)
+		said = said[max(0, len(said)-lastLines):]
+		return event{why: strings.Join(said, " | ")}
 	}
 }
+
+const lastLines = 3
 
 // urls makes what finds the URLs in a line, without the sentence around them. They
 // have nothing that could drive a terminal.

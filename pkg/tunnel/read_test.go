@@ -6,6 +6,36 @@ import (
 	"testing"
 )
 
+// What is shown of several lines is the one that tells.
+func TestReasonsAreNotHiddenByWhatFollows(t *testing.T) {
+	for name, tt := range map[string]struct {
+		read  reader
+		lines []string
+		want  string
+	}{
+		"ngrok without a token": {readNgrok, []string{
+			`{"lvl":"eror","msg":"failed to auth","err":"authentication failed: Usage of ngrok requires a verified account"}`,
+			"ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.", "ERROR:",
+			"ERROR:  ERR_NGROK_4018", "ERROR:  https://ngrok.com/docs/errors/err_ngrok_4018",
+		}, "authentication failed: Usage of ngrok requires a verified account and authtoken."},
+		"ngrok with another trouble since": {readNgrok, []string{
+			"ERROR:  old", `{"lvl":"info","msg":"client session established"}`, "ERROR:  new", "ERROR:  ERR_NGROK_1",
+		}, "new"},
+		"cloudflared with usage": {readCloudflared, []string{
+			"Incorrect Usage: flag provided but not defined: -url", "NAME:", "cloudflared tunnel - Use Cloudflare Tunnel",
+		}, "Incorrect Usage: flag provided but not defined: -url"},
+		"any program": {readAny, []string{"lt 2.0", "Error: no such host", "at connect (lt.js:1)", "Node.js v22"}, "Error: no such host | at connect (lt.js:1) | Node.js v22"},
+	} {
+		state, read := progress{down: func(error) {}}, tt.read()
+		for _, line := range tt.lines {
+			state.add(read(line))
+		}
+		if state.why != tt.want {
+			t.Errorf("%s: got %q, want %q", name, state.why, tt.want)
+		}
+	}
+}
+
 // The lines are those of real programs.
 func TestLogsAreRead(t *testing.T) {
 	for _, tt := range []struct {
@@ -21,6 +51,8 @@ func TestLogsAreRead(t *testing.T) {
 		{"its end", readCloudflared, "2026-09-30T07:31:18Z INF Unregistered tunnel connection connIndex=0", event{down: true}},
 		{"its trouble", readCloudflared, `2026-09-30T07:31:18Z ERR Failed to dial a quic connection error="timeout: no recent network activity"`, event{why: `Failed to dial a quic connection error="timeout: no recent network activity"`}},
 		{"its failure", readCloudflared, `failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com on 127.0.0.11:53: no such host`, event{why: `failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com on 127.0.0.11:53: no such host`}},
+		{"its libraries' trouble", readCloudflared, "2022/11/11 19:57:58 failed to sufficiently increase receive buffer size", event{}},
+		{"its words", readCloudflared, "Incorrect Usage: flag provided but not defined: -url", event{why: "Incorrect Usage: flag provided but not defined: -url"}},
 		{"ngrok's URL", readNgrok, `{"t":"2026-09-12T20:25:17+0200","lvl":"info","msg":"started tunnel","obj":"tunnels","name":"command_line","addr":{"Scheme":"http","Host":"127.0.0.1:9700"},"url":"https://94b1-82-67-199-224.ngrok-free.app"}`, event{url: "https://94b1-82-67-199-224.ngrok-free.app", up: true}},
 		{"its first URL, of old", readNgrok, `{"lvl":"info","msg":"started tunnel","name":"command_line (http)","url":"http://94b1.ngrok.io"}`, event{why: "http://94b1.ngrok.io"}},
 		{"its session", readNgrok, `{"lvl":"info","msg":"client session established","obj":"csess","id":"1c907e548f56"}`, event{up: true}},

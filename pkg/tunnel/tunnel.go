@@ -28,12 +28,18 @@ type Options struct {
 	Target  string // HOST:PORT of the receiver, which speaks plain HTTP
 	SSH     SSH
 	Changed func(State) // called when the tunnel goes down or comes back, once at a time; nil: not called
+	// Waiting is called while Open waits, each time that more is known of the
+	// reason, once at a time; nil: it is not.
+	Waiting func(why string)
 }
 
 // State is what became of a tunnel.
 type State struct {
 	URL string // of the tunnel while it is up: it may be another one each time
 	Err error  // why the tunnel is down; nil: it is up
+	// Ended says that the program, or the connection, is over and another one
+	// begins: this one does not come back by itself.
+	Ended bool
 }
 
 // Tunnel is an open tunnel.
@@ -47,6 +53,7 @@ type Tunnel struct {
 	wasUp   bool
 	first   chan State // gets the first time that it is up, or its failure
 	changed func(State)
+	waiting func(why string)
 }
 
 // link is a way to connect. It calls up whenever its tunnel is up, and down
@@ -65,9 +72,12 @@ const (
 // Open opens a tunnel. The context ends the wait for it, not the tunnel.
 func Open(ctx context.Context, options Options) (*Tunnel, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	t := &Tunnel{cancel: cancel, ended: make(chan struct{}), first: make(chan State, 1), changed: options.Changed}
+	t := &Tunnel{cancel: cancel, ended: make(chan struct{}), first: make(chan State, 1), changed: options.Changed, waiting: options.Waiting}
 	if t.changed == nil {
 		t.changed = func(State) {}
+	}
+	if t.waiting == nil {
+		t.waiting = func(string) {}
 	}
 	go t.run(running, options.Way.link(options))
 	late := time.NewTimer(startTimeout)
@@ -76,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Tunnel, error) {
 	select {
 	case state = <-t.first:
 	case <-ctx.Done():
-		state.Err = ctx.Err()
+		state.Err = fmt.Errorf("%w: %s opened no tunnel%s", context.Cause(ctx), options.Way.name, t.why())
 	case <-late.C:
 		state.Err = fmt.Errorf("%s opened no tunnel within %v%s", options.Way.name, startTimeout, t.why())
 	}
@@ -109,7 +119,7 @@ func (t *Tunnel) run(ctx context.Context, l link) {
 		if err == nil {
 			err = errors.New("the tunnel ended")
 		}
-		t.say(ctx, State{Err: err})
+		t.say(ctx, State{Err: err, Ended: true})
 		if !t.wasUp {
 			t.first <- State{Err: err}
 			return
@@ -134,12 +144,12 @@ func (t *Tunnel) say(ctx context.Context, s State) {
 	before := t.last
 	t.last = s
 	switch {
+	case !t.wasUp && s.Err != nil:
+		t.waiting(s.Err.Error())
 	case !t.wasUp:
-		if s.Err == nil {
-			t.wasUp = true
-			t.first <- s
-		}
-	case s.Err == nil && before == s, s.Err != nil && before.Err != nil:
+		t.wasUp = true
+		t.first <- s
+	case s.Err == nil && before == s, s.Err != nil && before.Err != nil && (before.Ended || !s.Ended):
 	default:
 		t.changed(s)
 	}

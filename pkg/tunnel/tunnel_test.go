@@ -158,7 +158,7 @@ func TestProgramsThatFailSayWhy(t *testing.T) {
 	for how, want := range map[string]string{
 		"cloudflared":                 `cloudflared ended with exit status 1: failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host`,
 		"ngrok":                       "ngrok ended with exit status 1: authentication failed: Usage of ngrok requires a verified account and authtoken.",
-		"exec:other {port}":           "other ended with exit status 1: nothing goes here",
+		"exec:other {port}":           "other ended with exit status 1: it printed no https URL (only https counts): nothing goes here",
 		"exec:no-such-program {port}": "cannot start no-such-program: " + exec.ErrNotFound.Error(),
 	} {
 		_, _, err := open(t, how, tunnel.Options{})
@@ -198,7 +198,7 @@ func TestAProgramThatEndsIsStartedAgain(t *testing.T) {
 	if _, err := client.Get(opened.URL() + tunnels.PathDie); err == nil {
 		t.Error("it still lives")
 	}
-	if s := next(t, states); s.Err == nil || s.Err.Error() != "cloudflared ended with exit status 1" {
+	if s := next(t, states); s.Err == nil || s.Err.Error() != "cloudflared ended with exit status 1" || !s.Ended {
 		t.Errorf("got %+v, want its end", s)
 	}
 	s := next(t, states)
@@ -223,6 +223,25 @@ func TestNobodyWaitsForAProgramLongerThanTheContext(t *testing.T) {
 	}
 }
 
+func TestWhatIsWaitedForIsKnown(t *testing.T) {
+	t.Setenv(tunnels.ModeVariable, tunnels.ModePlain)
+	way, err := tunnel.Parse("exec:other {port}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const want = "it printed no https URL (only https counts): listening at http://localhost:1"
+	_, err = tunnel.Open(ctx, tunnel.Options{Way: way, Target: "127.0.0.1:1", Waiting: func(why string) {
+		if why == want {
+			cancel()
+		}
+	}})
+	if err == nil || err.Error() != "context canceled: other opened no tunnel: "+want {
+		t.Errorf("got %v, want it to say %s", err, want)
+	}
+}
+
 func TestCloseEndsProgramsThatIgnoreSignals(t *testing.T) {
 	t.Setenv(tunnels.ModeVariable, tunnels.ModeStubborn)
 	opened, _, err := open(t, "cloudflared", tunnel.Options{})
@@ -238,15 +257,20 @@ func TestCloseEndsProgramsThatIgnoreSignals(t *testing.T) {
 
 func TestWhatIsNoWayIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"frp":               `"frp" is not a way to open a tunnel`,
-		"":                  `"" is not a way to open a tunnel`,
-		"exec:":             "exec:: want a command with {port} in it, such as exec:lt --port {port}",
-		"exec:lt --port 80": "exec:lt --port 80: want a command with {port} in it, such as exec:lt --port {port}",
-		"exec:{port}":       "exec:{port}: want a command with {port} in it, such as exec:lt --port {port}",
-		"ssh:":              "ssh:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@":           "ssh:me@: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@host:http":  "ssh:me@host:http: want ssh:USER@HOST or ssh:USER@HOST:PORT",
-		"ssh:me@host/path":  "ssh:me@host/path: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"frp":                     `"frp" is not a way to open a tunnel`,
+		"":                        `"" is not a way to open a tunnel`,
+		"exec:":                   "exec:: want a command with {port} in it, such as exec:lt --port {port}",
+		"exec:lt --port 80":       "exec:lt --port 80: want a command with {port} in it, such as exec:lt --port {port}",
+		"exec:{port}":             "exec:{port}: want a command with {port} in it, such as exec:lt --port {port}",
+		"ssh:":                    "ssh:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@":                 "ssh:me@: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:http":        "ssh:me@host:http: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:99999":       "ssh:me@host:99999: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:0":           "ssh:me@host:0: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		"ssh:me@host:":            "ssh:me@host:: want ssh:USER@HOST or ssh:USER@HOST:PORT",
+		`exec:sh -c 'a b' {port}`: `exec:sh -c 'a b' {port}: quotes are not read, as words are split at spaces and there is no shell: put the command into a script`,
+		`exec:lt "{port}"`:        `exec:lt "{port}": quotes are not read, as words are split at spaces and there is no shell: put the command into a script`,
+		"ssh:me@host/path":        "ssh:me@host/path: want ssh:USER@HOST or ssh:USER@HOST:PORT",
 	} {
 		if _, err := tunnel.Parse(text); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)

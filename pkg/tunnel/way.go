@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,7 +49,7 @@ func Programs() []string {
 
 // Parse reads a way: the name of a program, ssh:[USER@]HOST[:PORT], or
 // exec:COMMAND with {port} in place of the receiver's port. The command is run
-// without a shell; its words are split at spaces.
+// without a shell; its words are split at spaces, and quotes are refused.
 func Parse(text string) (Way, error) {
 	if address, ok := strings.CutPrefix(text, prefixSSH); ok {
 		return parseSSH(address)
@@ -59,7 +60,7 @@ func Parse(text string) (Way, error) {
 	for _, p := range programs {
 		if p.name == text {
 			return Way{name: p.name, Header: p.header, link: func(o Options) link {
-				return program{append([]string{p.name}, fill(p.args, o.Target)...), p.read}
+				return program{args: append([]string{p.name}, fill(p.args, o.Target)...), read: p.read}
 			}}, nil
 		}
 	}
@@ -67,11 +68,16 @@ func Parse(text string) (Way, error) {
 }
 
 func parseExec(command string) (Way, error) {
+	if strings.ContainsAny(command, `"'`) {
+		return Way{}, fmt.Errorf("%s%s: quotes are not read, as words are split at spaces and there is no shell: put the command into a script", prefixExec, command)
+	}
 	words := strings.Fields(command)
 	if !slices.ContainsFunc(words[min(1, len(words)):], func(word string) bool { return strings.Contains(word, "{port}") }) {
 		return Way{}, fmt.Errorf("%s%s: want a command with {port} in it, such as exec:lt --port {port}", prefixExec, command)
 	}
-	return Way{name: words[0], link: func(o Options) link { return program{fill(words, o.Target), readAny} }}, nil
+	return Way{name: words[0], link: func(o Options) link {
+		return program{fill(words, o.Target), readAny, "it printed no https URL (only https counts)"}
+	}}, nil
 }
 
 func parseSSH(address string) (Way, error) {
@@ -84,7 +90,7 @@ func parseSSH(address string) (Way, error) {
 		host, port = h, p
 	}
 	host = strings.Trim(host, "[]")
-	if host == "" || strings.ContainsAny(host, "/@ ") || strings.Trim(port, "0123456789") != "" {
+	if number, err := strconv.ParseUint(port, 10, 16); host == "" || strings.ContainsAny(host, "/@ ") || err != nil || number == 0 {
 		return Way{}, fmt.Errorf("%s%s: want ssh:USER@HOST or ssh:USER@HOST:PORT", prefixSSH, address)
 	}
 	return Way{name: host, link: func(o Options) link {

@@ -29,6 +29,8 @@ const (
 	ModeForeign  = "foreign"  // the public side answers by itself
 	ModeRefusing = "refusing" // the public side is not there
 	ModeStubborn = "stubborn" // ignores SIGTERM
+	ModePlain    = "plain"    // has no https
+	ModeBrief    = "brief"    // ends as soon as it has said its URL
 )
 
 // Paths of the public side that have a program do something.
@@ -94,7 +96,7 @@ func Ngrok() {
 	if os.Getenv(ModeVariable) == ModeFails {
 		entry("eror", "failed to auth", map[string]any{"err": "authentication failed: Usage of ngrok requires a verified account and authtoken.\n\nSign up for an account: https://dashboard.ngrok.com/signup\r\n\r\nERR_NGROK_4018\r\n"})
 	}
-	signals := prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.")
+	signals := prepare("ERROR:  authentication failed: Usage of ngrok requires a verified account and authtoken.\nERROR:\nERROR:  ERR_NGROK_4018\nERROR:  https://ngrok.com/docs/errors/err_ngrok_4018\nERROR:")
 	lost := func() {
 		entry("eror", "session closed, starting reconnect loop", map[string]any{"err": "read EOF from remote peer"})
 	}
@@ -134,6 +136,9 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		r.Out.Host = r.In.Host
+		if r.In.RequestURI == "*" {
+			r.Out.URL.Path = "*" // as it came
+		}
 		client := Client
 		if said := r.In.Header.Get("Test-Client"); said != "" {
 			client = said
@@ -141,7 +146,7 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 		r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 		mark(r.Out, client)
 	}}
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == PathLose:
 			lost()
@@ -155,6 +160,8 @@ func edge(target string, mark func(r *http.Request, client string), lost, back f
 			proxy.ServeHTTP(w, r)
 		}
 	}))
+	server.Config.DisableGeneralOptionsHandler = true // those are for the receiver
+	server.StartTLS()
 	if mode == ModeRefusing {
 		server.Listener.Close() //nolint:errcheck,gosec // nobody connects
 	}
@@ -176,6 +183,13 @@ func await(signals <-chan os.Signal, last func()) {
 func Other() {
 	signals := prepare("nothing goes here")
 	public := edge("http://127.0.0.1:"+os.Args[1], func(*http.Request, string) {}, func() {}, func() {})
+	if os.Getenv(ModeVariable) == ModePlain {
+		fmt.Println("listening at http://localhost:1")
+		await(signals, func() {})
+	}
 	fmt.Println("documentation: http://example.com/; your url is: " + strings.TrimSuffix(public, "/") + ".")
+	if os.Getenv(ModeVariable) == ModeBrief {
+		return
+	}
 	await(signals, func() {})
 }
