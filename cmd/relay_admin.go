@@ -109,26 +109,34 @@ func (a *admin) attempted(attempt delivery.Attempt) {
 	a.metrics.GetOrCreateHistogram(`owoxhook_attempt_seconds{target="` + attempt.Target + `"}`).Update(attempt.Duration.Seconds())
 }
 
-// write writes what was counted, and how jobs stand now.
+// write writes what was counted, which needs no database, and how jobs stand now,
+// if the database tells.
 func (a *admin) write(w http.ResponseWriter, r *http.Request) {
-	all, err := a.relay.Status(r.Context())
-	if err != nil {
-		ok(w, err)
-		return
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout/2)
+	defer cancel()
+	all, err := await(ctx, func() ([]relay.Status, error) { return a.relay.Status(ctx) })
+	now := metrics.NewSet()
+	up := now.GetOrCreateGauge("owoxhook_database_up", nil)
+	if err == nil {
+		up.Set(1)
+		a.jobs(now, all)
 	}
 	w.Header().Set(owox.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
 	a.metrics.WritePrometheus(w)
-	now := metrics.NewSet()
+	now.WritePrometheus(w)
+}
+
+// jobs sets how the jobs of each target stand.
+func (a *admin) jobs(now *metrics.Set, all []relay.Status) {
 	for _, s := range all {
 		target := `target="` + s.Target + `"`
 		for state, n := range map[relay.State]int{relay.Waiting: s.Waiting, relay.Delivering: s.Delivering, relay.Delivered: s.Delivered, relay.GivenUp: s.GivenUp} {
-			now.GetOrCreateFloatCounter(`owoxhook_jobs{` + target + `,state="` + string(state) + `"}`).Set(float64(n))
+			now.GetOrCreateGauge(`owoxhook_jobs{`+target+`,state="`+string(state)+`"}`, nil).Set(float64(n))
 		}
 		oldest := 0.0
 		if !s.Oldest.IsZero() {
 			oldest = max(0, a.app.now().Sub(s.Oldest).Seconds())
 		}
-		now.GetOrCreateFloatCounter(`owoxhook_oldest_waiting_seconds{` + target + `}`).Set(oldest)
+		now.GetOrCreateGauge(`owoxhook_oldest_waiting_seconds{`+target+`}`, nil).Set(oldest)
 	}
-	now.WritePrometheus(w)
 }
