@@ -79,7 +79,11 @@ func (a *admin) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout/2)
 	defer cancel()
 	_, err := await(ctx, func() (struct{}, error) {
-		return struct{}{}, errors.Join(a.journal.Check(), a.relay.Check(ctx))
+		err := a.journal.Check()
+		if err == nil { // else both would say the same
+			err = a.relay.Check(ctx)
+		}
+		return struct{}{}, err
 	})
 	return err
 }

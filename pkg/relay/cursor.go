@@ -31,8 +31,8 @@ func (r *Relay) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			break
 		}
+		r.complaints.looked(err)
 		if err != nil {
-			r.options.Log(err.Error())
 			sleep(ctx, errorPause)
 			continue
 		}
