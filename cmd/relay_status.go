@@ -334,10 +334,14 @@ func runRelayTest(ctx context.Context, a *app, opts testOptions, name string) er
 		return err
 	}
 	return a.reporting(report.Options{Command: "relay test", Verbose: true}, func(reporter report.Reporter) error {
-		if a.onTerminal() {
-			if err := a.printShown(t.Name, shown); err != nil {
-				return err
-			}
+		switch {
+		case a.onTerminal():
+			err = a.printShown(t.Name, shown)
+		case a.output == report.JSON:
+			err = a.printLine(requestJSON{"request", t.Name, shown})
+		}
+		if err != nil {
+			return err
 		}
 		attempt := t.Carrier.Carry(ctx, batch)
 		if ctx.Err() != nil {
@@ -372,6 +376,13 @@ func oneTarget(targets []relay.Target, name string) (relay.Target, error) {
 // testBatch returns what the Test button sends.
 func (a *app) testBatch(event owox.EventType) relay.Batch {
 	return relay.Trial(owox.Sample{Event: event, ID: a.newID(), Now: a.now(), Test: true})
+}
+
+// requestJSON is what a target gets.
+type requestJSON struct {
+	Type    string `json:"type"`
+	Target  string `json:"target"`
+	Request string `json:"request"` // as text, without secrets
 }
 
 func (a *app) printShown(name, shown string) error {
