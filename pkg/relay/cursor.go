@@ -158,10 +158,11 @@ func (r *Relay) load(ctx context.Context, t *target, c claim) (b Batch, err erro
 		if err != nil {
 			return b, err
 		}
-		b.add(e.Delivery, 1, marts)
+		recovered := false
 		if t.Recovered {
-			_, b.Recovered, err = r.want(ctx, t.Conditions, e)
+			_, recovered, err = r.want(ctx, t.Conditions, e)
 		}
+		b.add(e.Delivery, recovered, 1, marts)
 		return b, err
 	}
 	return b, errPruned
@@ -187,8 +188,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 			return err
 		}
 		if wanted && (!t.GroupByMart || e.DataMartID == w.common) {
-			b.add(e.Delivery, t.MaxPerWindow, marts)
-			b.Recovered = recovered && b.Total == 1
+			b.add(e.Delivery, recovered, t.MaxPerWindow, marts)
 		}
 	}
 	if b.Total == 0 {
