@@ -51,7 +51,8 @@ func newRelayStatusCommand(a *app) *cobra.Command {
 		Short: "Show what relay has delivered, what waits, and what was given up",
 		Long: `Show how many deliveries wait, are being delivered, were delivered in the last
 24 hours, and were given up, for each target, and the first of those that wait or
-were given up.`,
+were given up. What a relay has at hand counts as being delivered, also while it
+waits there for a target that is down or asked for time.`,
 		Example: `  owoxhook relay status
   owoxhook relay status --target alerts --given-up -o json
 
