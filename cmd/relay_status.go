@@ -87,11 +87,15 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 			return err
 		}
 		var shown []relay.Status
-		givenUp := 0
+		givenUp, listable := 0, 0
 		for _, s := range all {
 			if opts.target == "" || s.Target == opts.target {
 				shown = append(shown, s)
 				givenUp += s.GivenUp
+				listable += s.GivenUp
+				if !opts.givenUp {
+					listable += s.Waiting
+				}
 			}
 		}
 		jobs, err := r.Jobs(ctx, relay.Selection{Target: opts.target, GivenUp: opts.givenUp}, opts.limit)
@@ -102,6 +106,9 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 			err = a.printStatusJSON(shown, jobs)
 		} else {
 			err = a.printStatus(shown, jobs)
+			if more := listable - len(jobs); err == nil && len(jobs) == opts.limit && opts.limit > 0 && more > 0 {
+				a.note("... and %d more: see --limit", more)
+			}
 		}
 		if err == nil && fail && givenUp > 0 {
 			err = judgedf("%s given up: see owoxhook relay status --given-up", plural(givenUp, "delivery was", "deliveries were"))
@@ -130,6 +137,9 @@ func (a *app) printStatus(all []relay.Status, jobs []relay.Job) error {
 }
 
 func (a *app) printJobs(jobs []relay.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
 	table := report.NewTable(report.Keep, report.Cut, report.Keep, report.Keep, report.Keep, report.Fold)
 	table.Add("DELIVERY", "TARGET", "STATE", "ATTEMPTS", "NEXT ATTEMPT", "LAST ERROR")
 	for _, j := range jobs {
