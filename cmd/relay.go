@@ -103,9 +103,17 @@ func runRelay(ctx context.Context, a *app, opts relayOptions) error {
 
 // showTargets prints what a test event would be for each target.
 func (a *app) showTargets(targets []relay.Target) error {
+	asJSON, err := a.wantsJSON()
+	if err != nil {
+		return err
+	}
 	for _, t := range targets {
 		shown, err := t.Carrier.Show(a.testBatch(owox.RunFailed))
-		if err == nil {
+		switch {
+		case err != nil:
+		case asJSON:
+			err = a.printLine(requestJSON{"request", t.Name, shown})
+		default:
 			err = a.printShown(t.Name, shown)
 		}
 		if err != nil {

@@ -1,11 +1,14 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -34,6 +37,7 @@ func (r *relaying) openAdmin(ctx context.Context, l *listening) (*admin, error) 
 		return nil, errors.New("--admin: " + err.Error())
 	}
 	a := &admin{app: r.app, journal: l.journal, relay: r.relay, listener: listener, metrics: metrics.NewSet()}
+	metrics.ExposeMetadata(true)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { ok(w, a.ready(r.Context())) })
@@ -76,8 +80,15 @@ func (a *admin) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout/2)
 	defer cancel()
 	_, err := await(ctx, func() (struct{}, error) {
-		return struct{}{}, errors.Join(a.journal.Check(), a.relay.Check(ctx))
+		err := a.journal.Check()
+		if err == nil { // else both would say the same
+			err = a.relay.Check(ctx)
+		}
+		return struct{}{}, err
 	})
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("the database did not answer within %v", adminTimeout/2)
+	}
 	return err
 }
 
@@ -94,7 +105,7 @@ func (a *admin) received(d delivery.Delivery) {
 		a.metrics.GetOrCreateCounter(`owoxhook_deliveries_total{event="` + event + `",valid="` + strconv.FormatBool(d.Valid()) + `"}`).Inc()
 	}
 	a.metrics.GetOrCreateCounter(`owoxhook_answers_total{status="` + strconv.Itoa(d.Answered) + `"}`).Inc()
-	a.metrics.GetOrCreateHistogram("owoxhook_answer_seconds").Update(a.app.now().Sub(d.ReceivedAt).Seconds())
+	a.metrics.GetOrCreatePrometheusHistogramExt("owoxhook_answer_seconds", secondsUpTo).Update(a.app.now().Sub(d.ReceivedAt).Seconds())
 }
 
 func (a *admin) attempted(attempt delivery.Attempt) {
@@ -106,29 +117,61 @@ func (a *admin) attempted(attempt delivery.Attempt) {
 		result = string(attempt.Failure.Kind)
 	}
 	a.metrics.GetOrCreateCounter(`owoxhook_attempts_total{target="` + attempt.Target + `",result="` + result + `"}`).Inc()
-	a.metrics.GetOrCreateHistogram(`owoxhook_attempt_seconds{target="` + attempt.Target + `"}`).Update(attempt.Duration.Seconds())
+	a.metrics.GetOrCreatePrometheusHistogramExt(`owoxhook_attempt_seconds{target="`+attempt.Target+`"}`, secondsUpTo).Update(attempt.Duration.Seconds())
 }
 
-// write writes what was counted, and how jobs stand now.
+// write writes what was counted, which needs no database, and how jobs stand now,
+// if the database tells.
 func (a *admin) write(w http.ResponseWriter, r *http.Request) {
-	all, err := a.relay.Status(r.Context())
-	if err != nil {
-		ok(w, err)
-		return
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout/2)
+	defer cancel()
+	all, err := await(ctx, func() ([]relay.Status, error) { return a.relay.Status(ctx) })
+	now := metrics.NewSet()
+	up := now.GetOrCreateGauge("owoxhook_database_up", nil)
+	if err == nil {
+		up.Set(1)
+		a.jobs(now, all)
 	}
 	w.Header().Set(owox.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
-	a.metrics.WritePrometheus(w)
-	now := metrics.NewSet()
+	var text bytes.Buffer
+	a.metrics.WritePrometheus(&text)
+	now.WritePrometheus(&text)
+	_, _ = metricsHelp.WriteString(w, text.String()) // whoever asked may be gone
+}
+
+// secondsUpTo are the bounds of buckets: OWOX waits for 10 seconds.
+var secondsUpTo = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// metricsHelp adds to the metadata what the metrics are.
+var metricsHelp = func() *strings.Replacer {
+	var pairs []string
+	for _, family := range [][2]string{
+		{"answer_seconds", "Time from the arrival of a request to its answer."},
+		{"answers_total", "Requests by the HTTP status of the answer; 0: the sender was gone."},
+		{"attempt_seconds", "Time of an attempt to deliver to a target."},
+		{"attempts_total", "Attempts to deliver by target and result."},
+		{"database_up", "Whether the database tells how jobs stand; if not, they are left out."},
+		{"deliveries_total", "Deliveries received, by event and validity."},
+		{"jobs", "Deliveries by target and state; those that arrived count for 24 hours."},
+		{"oldest_waiting_seconds", "Age of the oldest delivery that waits for a target."},
+	} {
+		line := "# HELP owoxhook_" + family[0]
+		pairs = append(pairs, line+"\n", line+" "+family[1]+"\n")
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// jobs sets how the jobs of each target stand.
+func (a *admin) jobs(now *metrics.Set, all []relay.Status) {
 	for _, s := range all {
 		target := `target="` + s.Target + `"`
 		for state, n := range map[relay.State]int{relay.Waiting: s.Waiting, relay.Delivering: s.Delivering, relay.Delivered: s.Delivered, relay.GivenUp: s.GivenUp} {
-			now.GetOrCreateFloatCounter(`owoxhook_jobs{` + target + `,state="` + string(state) + `"}`).Set(float64(n))
+			now.GetOrCreateGauge(`owoxhook_jobs{`+target+`,state="`+string(state)+`"}`, nil).Set(float64(n))
 		}
 		oldest := 0.0
 		if !s.Oldest.IsZero() {
 			oldest = max(0, a.app.now().Sub(s.Oldest).Seconds())
 		}
-		now.GetOrCreateFloatCounter(`owoxhook_oldest_waiting_seconds{` + target + `}`).Set(oldest)
+		now.GetOrCreateGauge(`owoxhook_oldest_waiting_seconds{`+target+`}`, nil).Set(oldest)
 	}
-	now.WritePrometheus(w)
 }

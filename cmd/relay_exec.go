@@ -71,7 +71,7 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 // Show implements [relay.Carrier].
 func (c command) Show(b relay.Batch) (string, error) {
 	d := b.Deliveries[0]
-	return strings.Join(variables(d), "\n") + "\n" + c.shown() + "\n\n" + string(d.Body), nil
+	return c.shown() + "\n" + strings.Join(variables(d), "\n") + "\n\n" + string(d.Body), nil
 }
 
 // shown is the program of the command: its arguments may have secrets.

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +50,8 @@ func newRelayStatusCommand(a *app) *cobra.Command {
 		Short: "Show what relay has delivered, what waits, and what was given up",
 		Long: `Show how many deliveries wait, are being delivered, were delivered in the last
 24 hours, and were given up, for each target, and the first of those that wait or
-were given up.`,
+were given up. What a relay has at hand counts as being delivered, also while it
+waits there for a target that is down or asked for time.`,
 		Example: `  owoxhook relay status
   owoxhook relay status --target alerts --given-up -o json
 
@@ -86,11 +86,15 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 			return err
 		}
 		var shown []relay.Status
-		givenUp := 0
+		givenUp, listable := 0, 0
 		for _, s := range all {
 			if opts.target == "" || s.Target == opts.target {
 				shown = append(shown, s)
 				givenUp += s.GivenUp
+				listable += s.GivenUp
+				if !opts.givenUp {
+					listable += s.Waiting
+				}
 			}
 		}
 		jobs, err := r.Jobs(ctx, relay.Selection{Target: opts.target, GivenUp: opts.givenUp}, opts.limit)
@@ -101,6 +105,9 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 			err = a.printStatusJSON(shown, jobs)
 		} else {
 			err = a.printStatus(shown, jobs)
+			if more := listable - len(jobs); err == nil && len(jobs) == opts.limit && opts.limit > 0 && more > 0 {
+				a.note("... and %d more: see --limit", more)
+			}
 		}
 		if err == nil && fail && givenUp > 0 {
 			err = judgedf("%s given up: see owoxhook relay status --given-up", plural(givenUp, "delivery was", "deliveries were"))
@@ -129,6 +136,9 @@ func (a *app) printStatus(all []relay.Status, jobs []relay.Job) error {
 }
 
 func (a *app) printJobs(jobs []relay.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
 	table := report.NewTable(report.Keep, report.Cut, report.Keep, report.Keep, report.Keep, report.Fold)
 	table.Add("DELIVERY", "TARGET", "STATE", "ATTEMPTS", "NEXT ATTEMPT", "LAST ERROR")
 	for _, j := range jobs {
@@ -293,98 +303,4 @@ func runRelayChange(ctx context.Context, a *app, opts jobFlags, words []string, 
 		a.note("%s %s", plural(total, "delivery", "deliveries"), done)
 		return nil
 	})
-}
-
-type testOptions struct {
-	targetFlags
-	event string
-}
-
-func newRelayTestCommand(a *app) *cobra.Command {
-	opts := testOptions{}
-	cmd := &cobra.Command{
-		Use:   "test [TARGET]",
-		Short: "Send a test event through one target, and show request and answer",
-		Long: `Send a test event through one target, once and whatever its conditions, and show
-the request and the answer. Secrets are not shown. Nothing is kept.`,
-		Example: `  owoxhook relay test --to slack:@/run/secrets/slack-url
-  owoxhook relay test alerts --config relay.yaml --event successful`,
-		Args: atMost(1, "one target"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runRelayTest(cmd.Context(), a, opts, strings.Join(args, ""))
-		},
-	}
-	opts.bind(cmd)
-	cmd.Flags().StringVar(&opts.event, "event", eventNames()[0], "send a test event of `EVENT`")
-	completeLater(cmd, "event", eventNames)
-	return cmd
-}
-
-func runRelayTest(ctx context.Context, a *app, opts testOptions, name string) error {
-	event, err := parseEvent(opts.event)
-	if err != nil {
-		return err
-	}
-	targets, closeAll, err := opts.targets(ctx, a)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	t, err := oneTarget(targets, name)
-	if err != nil {
-		return err
-	}
-	batch := a.testBatch(event)
-	shown, err := t.Carrier.Show(batch)
-	if err != nil {
-		return err
-	}
-	return a.reporting(report.Options{Command: "relay test", Verbose: true}, func(reporter report.Reporter) error {
-		if a.onTerminal() {
-			if err := a.printShown(t.Name, shown); err != nil {
-				return err
-			}
-		}
-		attempt := t.Carrier.Carry(ctx, batch)
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		attempt.Number, attempt.Target = 1, t.Name
-		if err := reporter.Report(report.Attempt{Attempt: attempt}); err != nil {
-			return err
-		}
-		if !attempt.OK() {
-			return judgedf("not delivered to %s", t.Name)
-		}
-		return nil
-	})
-}
-
-// oneTarget finds a target; it needs no name where there is one alone.
-func oneTarget(targets []relay.Target, name string) (relay.Target, error) {
-	var names []string
-	for _, t := range targets {
-		if t.Name == name || name == "" && len(targets) == 1 {
-			return t, nil
-		}
-		names = append(names, t.Name)
-	}
-	if name == "" {
-		return relay.Target{}, usagef("which target: %s", strings.Join(names, ", "))
-	}
-	return relay.Target{}, usagef("unknown target %q%s", name, oneOf(name, names))
-}
-
-// testBatch returns what the Test button sends.
-func (a *app) testBatch(event owox.EventType) relay.Batch {
-	return relay.Trial(owox.Sample{Event: event, ID: a.newID(), Now: a.now(), Test: true})
-}
-
-func (a *app) printShown(name, shown string) error {
-	var out strings.Builder
-	out.WriteString("# " + name + "\n")
-	for line := range strings.SplitSeq(strings.TrimRight(shown, "\n"), "\n") {
-		out.WriteString(report.Escape(line) + "\n")
-	}
-	return a.print(out.String() + "\n")
 }

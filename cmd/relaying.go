@@ -3,6 +3,9 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +22,7 @@ type relaying struct {
 	relay    *relay.Relay
 	reporter report.Reporter
 	admin    *admin // nil: there is none
+	hints    hints
 
 	attempts  chan delivery.Attempt // to report
 	omitted   atomic.Int64
@@ -55,6 +59,11 @@ func (r *relaying) open(ctx context.Context, l *listening) (err error) {
 	if err := r.nameOrphans(ctx); err != nil {
 		return err
 	}
+	var names []string
+	for _, t := range r.targets {
+		names = append(names, t.Name)
+	}
+	r.note("relaying to %s", strings.Join(names, ", "))
 	if r.flags.admin != "" {
 		r.admin, err = r.openAdmin(ctx, l)
 	}
@@ -151,7 +160,7 @@ func (r *relaying) attempted(a delivery.Attempt) {
 	if len(a.Body) > maxShownAnswer {
 		a.Body, a.Cut = bytes.Clone(a.Body[:maxShownAnswer]), true
 	}
-	if a.Failure != nil && a.Number > 1 { // the hint was there
+	if !r.hints.isNew(a) {
 		failure := *a.Failure
 		failure.Hint, a.Failure = "", &failure
 	}
@@ -161,6 +170,32 @@ func (r *relaying) attempted(a delivery.Attempt) {
 		r.omitted.Add(1)
 	}
 }
+
+// hints are those that were given about each target since its last success.
+type hints struct {
+	mu    sync.Mutex
+	given map[string][]string
+}
+
+// isNew reports whether the hint of an attempt is worth showing, if it has one.
+func (h *hints) isNew(a delivery.Attempt) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case a.OK():
+		delete(h.given, a.Target)
+	case slices.Contains(h.given[a.Target], a.Failure.Hint):
+		return false
+	case len(h.given[a.Target]) < maxHints:
+		if h.given == nil {
+			h.given = map[string][]string{}
+		}
+		h.given[a.Target] = append(h.given[a.Target], a.Failure.Hint)
+	}
+	return true
+}
+
+const maxHints = 20
 
 func (r *relaying) report(broken func()) {
 	defer close(r.reported)

@@ -266,3 +266,27 @@ func TestPagesSayHowLongAnAnswerTook(t *testing.T) {
 		t.Errorf("the page of delivery 1 makes up how long its answer took: %s", body)
 	}
 }
+
+func TestOutcomesOfAttemptsAreTold(t *testing.T) {
+	h := newHouse(t)
+	h.deliver(t, sampleBody(t, owox.RunFailed))
+	for _, a := range []delivery.Attempt{
+		{URL: "exec:worked"},
+		{URL: "exec:broke", Failure: &delivery.Failure{Error: "exit status 7"}},
+		{URL: "http://app/", Status: http.StatusOK},
+		{URL: "http://gone/", Status: http.StatusGone, Failure: &delivery.Failure{Error: "status 410 Gone"}},
+	} {
+		if err := h.journal.KeepAttempt(1, time.Now(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := h.get(t, "/deliveries/1").body
+	for where, want := range map[string]string{
+		"exec:worked": `good">done<`, "exec:broke": `bad">failed<`, "http://app/": `good">200 OK<`, "http://gone/": `bad">410 Gone<`,
+	} {
+		before, _, found := strings.Cut(page, "<code>"+where)
+		if got := before[strings.LastIndex(before, "pill"):]; !found || !strings.Contains(got, want) {
+			t.Errorf("%s: got %.60s, want %s", where, got, want)
+		}
+	}
+}

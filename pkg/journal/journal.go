@@ -268,6 +268,10 @@ func (j *Journal) Close() error {
 	return j.closeDatabase()
 }
 
+// Explain joins one of this package's errors to what the database says to users
+// of [Journal.DB] and [Journal.Pool].
+func (j *Journal) Explain(err error) error { return j.explain(err) }
+
 func (j *Journal) failed(what string, err error) error { return failed(what, j.name(), j.explain(err)) }
 
 // failed says what was being done to which journal. The words of this package

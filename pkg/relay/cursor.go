@@ -35,8 +35,8 @@ func (r *Relay) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			break
 		}
+		r.complaints.looked(err)
 		if err != nil {
-			r.options.Log(err.Error())
 			sleep(ctx, errorPause)
 			continue
 		}
@@ -80,7 +80,7 @@ func (r *Relay) feed(ctx context.Context) (looked int, err error) {
 func (r *Relay) cursors(ctx context.Context) (map[string]cursor, error) {
 	all, err := r.queue.cursors(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the cursors of the relay: %w", err)
+		return nil, fmt.Errorf("read the cursors of the relay: %w", r.journal.Explain(err))
 	}
 	maps.DeleteFunc(all, func(name string, _ cursor) bool { return r.targets[name] == nil })
 	return all, nil
@@ -200,10 +200,11 @@ func (r *Relay) load(ctx context.Context, t *target, c claim) (b Batch, err erro
 		if err != nil {
 			return b, err
 		}
-		b.add(e.Delivery, 1, marts)
+		recovered := false
 		if t.Recovered {
-			_, b.Recovered, err = r.want(ctx, t.Conditions, e)
+			_, recovered, err = r.want(ctx, t.Conditions, e)
 		}
+		b.add(e.Delivery, recovered, 1, marts)
 		return b, err
 	}
 	return b, errPruned
@@ -234,8 +235,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 			return err
 		}
 		if wanted && (!t.GroupByMart || e.DataMartID == w.common) {
-			b.add(e.Delivery, t.MaxPerWindow, marts)
-			b.Recovered = recovered && b.Total == 1
+			b.add(e.Delivery, recovered, t.MaxPerWindow, marts)
 		}
 	}
 	if b.Total == 0 {

@@ -18,14 +18,15 @@ import (
 // above 1 the runs of a window, the first of which are in Runs.
 type Message struct {
 	Run
-	Title     string // in a line
-	Total     int
-	Failures  int // of them
-	Successes int
-	DataMarts int // that they are of
-	More      int // that are not in Runs
-	Runs      []Run
-	Key       string // of the data mart, the same for its failure and its next success
+	Title      string // in a line
+	Total      int
+	Failures   int // of them
+	Successes  int
+	Recoveries int // of the successes, the first of a data mart after failures
+	DataMarts  int // that they are of
+	More       int // that are not in Runs
+	Runs       []Run
+	Key        string // of the data mart, the same for its failure and its next success
 }
 
 // Run is what a delivery says about a run. What it does not say is "".
@@ -72,10 +73,13 @@ const (
 
 // newMessage returns the message about a batch.
 func newMessage(b Batch) Message {
-	m := Message{Total: b.Total, Failures: b.Failed, Successes: b.Total - b.Failed, DataMarts: b.DataMarts, More: b.Total - len(b.Deliveries)}
-	for _, d := range b.Deliveries {
+	m := Message{
+		Total: b.Total, Failures: b.Failed, Successes: b.Total - b.Failed, Recoveries: b.Recovered,
+		DataMarts: b.DataMarts, More: b.Total - len(b.Deliveries),
+	}
+	for n, d := range b.Deliveries {
 		r := newRun(d)
-		r.Recovered = b.Recovered
+		r.Recovered = n < len(b.Recoveries) && b.Recoveries[n]
 		m.Runs = append(m.Runs, r)
 	}
 	m.Run = m.Runs[0]
@@ -89,12 +93,17 @@ func (m Message) title() string {
 	if m.Total == 1 {
 		return m.Run.Title()
 	}
-	of := count(m.Total, "run") + " of " + count(m.DataMarts, "data mart")
+	marts := count(m.DataMarts, "data mart")
+	of := count(m.Total, "run") + " of " + marts
 	switch {
 	case m.Successes == 0:
 		return of + " failed"
+	case m.Recoveries == m.Total:
+		return "Runs of " + marts + " succeed again"
 	case m.Failures == 0:
 		return of + " successful"
+	case m.Recoveries == m.Successes:
+		return fmt.Sprintf("%s: %d failed, %d succeeded again", of, m.Failures, m.Successes)
 	default:
 		return fmt.Sprintf("%s: %d failed, %d successful", of, m.Failures, m.Successes)
 	}

@@ -50,10 +50,17 @@ func batches(t *testing.T) map[string]relay.Batch {
 		owox.PathRunType: "CONNECTOR",
 	})
 	recovered := relay.Single(received(t, owox.RunSuccessful, nil))
-	recovered.Recovered = true
+	recovered.Recovered, recovered.Recoveries = 1, []bool{true}
 	window := relay.Batch{Total: 12, Failed: 9, DataMarts: 3}
 	for i := range 10 {
 		window.Deliveries = append(window.Deliveries, received(t, owox.RunFailed, map[string]any{owox.PathTitle: fmt.Sprintf("Report %d", i)}))
+	}
+	again := received(t, owox.RunSuccessful, nil)
+	recoveredWindow := relay.Batch{
+		Total: 2, Recovered: 2, DataMarts: 2, Deliveries: []delivery.Delivery{again, again}, Recoveries: []bool{true, true},
+	}
+	mixedWindow := relay.Batch{
+		Total: 3, Failed: 2, Recovered: 1, DataMarts: 2, Deliveries: []delivery.Delivery{failed, again, failed}, Recoveries: []bool{false, true, false},
 	}
 	hostile := received(t, owox.RunFailed, map[string]any{
 		owox.PathTitle: nasty, owox.PathProject: nasty, owox.PathErrors: []string{nasty, nasty, nasty, nasty}, owox.PathRunID: nasty,
@@ -68,7 +75,8 @@ func batches(t *testing.T) map[string]relay.Batch {
 	return map[string]relay.Batch{
 		"failed": relay.Single(failed), "successful": relay.Single(received(t, owox.RunSuccessful, nil)), "recovered": recovered,
 		"test":   relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
-		"window": window, "hostile": relay.Single(hostile), "hostile_window": manyHostile, "bare": relay.Single(bare),
+		"window": window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
+		"hostile": relay.Single(hostile), "hostile_window": manyHostile, "bare": relay.Single(bare),
 	}
 }
 

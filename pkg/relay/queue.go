@@ -104,7 +104,7 @@ const (
 type Status struct {
 	Target     string
 	Waiting    int
-	Delivering int
+	Delivering int // at hand: they are being tried, or wait there for the target
 	Delivered  int // in the last 24 hours
 	GivenUp    int
 	Oldest     time.Time // when the oldest that waits was added; zero: none waits

@@ -27,7 +27,7 @@ func suite(t *testing.T, test func(t *testing.T, q queue)) {
 			}
 			t.Cleanup(func() { _ = j.Close() })
 			lanes := []lane{{target: "a", side: 5, limit: time.Second}, {target: "b", side: 5, limit: time.Second}}
-			q, err := newQueue(t.Context(), j, queueOptions{lanes: lanes, finish: time.Second, log: slog.New(logHandler{func(line string) { t.Log(line) }})})
+			q, err := newQueue(t.Context(), j, queueOptions{lanes: lanes, finish: time.Second, log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
 			if err != nil {
 				t.Fatal(err)
 			}

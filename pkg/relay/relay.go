@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +52,8 @@ type Relay struct {
 	wake    chan struct{}
 	reading chan struct{} // a place for each that reads the journal
 
+	complaints *complaints
+
 	followed atomic.Int64 // when the journal was last followed, in Unix nanoseconds
 }
 
@@ -69,7 +70,7 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 	options = options.withDefaults()
 	r := &Relay{
 		options: options, journal: options.Journal, targets: map[string]*target{},
-		wake: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
+		wake: make(chan struct{}, 1), reading: make(chan struct{}, maxReading), complaints: newComplaints(options),
 	}
 	var lanes []lane
 	var names []string
@@ -82,7 +83,7 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + 2*maxShut + limitMargin})
 		names = append(names, t.Name)
 	}
-	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(logHandler{options.Log})}, names); err != nil {
+	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(r.complaints)}, names); err != nil {
 		return nil, fmt.Errorf("open the relay: %w", err)
 	}
 	return r, nil
@@ -177,7 +178,7 @@ func (r *Relay) do(ctx, running context.Context, c claim) verdict {
 		return verdict{fate: givenUp, reason: err.Error()}
 	case err != nil:
 		t.gate.release()
-		r.options.Log(err.Error())
+		r.complaints.about(err)
 		return verdict{fate: later, wait: journalPause}
 	}
 	at := r.options.Now()
@@ -192,7 +193,7 @@ func (r *Relay) do(ctx, running context.Context, c claim) verdict {
 	attempt.Note = v.note()
 	for _, sequence := range batch.sequences {
 		if err := r.journal.KeepAttempt(sequence, at, attempt); err != nil {
-			r.options.Log(err.Error())
+			r.complaints.about(err)
 		}
 	}
 	r.options.Attempted(attempt)
@@ -223,7 +224,7 @@ func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool)
 		next, found, err := r.queue.ahead(ctx, c)
 		switch {
 		case err != nil:
-			r.options.Log(err.Error())
+			r.complaints.about(err)
 			return journalPause, false
 		case !found:
 			return 0, true
@@ -299,25 +300,3 @@ func (r *Relay) Retry(ctx context.Context, which Selection) (int, error) {
 func (r *Relay) Drop(ctx context.Context, which Selection) (int, error) {
 	return r.queue.drop(ctx, which)
 }
-
-// logHandler passes on what River complains about.
-type logHandler struct{ log func(string) }
-
-func (h logHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
-
-func (h logHandler) Handle(_ context.Context, record slog.Record) error {
-	line := record.Message
-	if strings.Contains(line, "Soft stop timeout") {
-		h.log("what is under way takes too long: it is cut off, and done again later")
-		return nil
-	}
-	record.Attrs(func(a slog.Attr) bool {
-		line += " " + a.String()
-		return true
-	})
-	h.log(line)
-	return nil
-}
-
-func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h logHandler) WithGroup(string) slog.Handler      { return h }

@@ -361,10 +361,11 @@ func TestRepetitionsReachATargetOnce(t *testing.T) {
 
 func TestAWindowBecomesOneMessage(t *testing.T) {
 	onEach(t, func(t *testing.T, j *journal.Journal) {
-		all, marts := &carrier{}, &carrier{}
+		all, marts, recovered := &carrier{}, &carrier{}, &carrier{}
 		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{
 			{Name: "all", Carrier: all, Group: time.Second, MaxPerWindow: 3},
 			{Name: "marts", Carrier: marts, Group: time.Second, GroupByMart: true, Conditions: relay.Conditions{Events: []owox.EventType{owox.RunFailed}}},
+			{Name: "recovered", Carrier: recovered, Group: time.Second, MaxPerWindow: 2, Conditions: relay.Conditions{Recovered: true}},
 		}})
 		for i := range 12 {
 			keep(t, j, event(fmt.Sprint("id-", i), fmt.Sprint("m", i%3), fmt.Sprint("r", i), []owox.EventType{owox.RunFailed, owox.RunSuccessful}[i/9]))
@@ -375,12 +376,13 @@ func TestAWindowBecomesOneMessage(t *testing.T) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			for _, b := range c.got {
-				words = append(words, fmt.Sprintf("%d of %d data marts, %d failed, %d named", b.Total, b.DataMarts, b.Failed, len(b.Deliveries)))
+				words = append(words, fmt.Sprintf("%d of %d data marts, %d failed, %d recovered, %d named", b.Total, b.DataMarts, b.Failed, b.Recovered, len(b.Deliveries)))
 			}
 			return words
 		}
-		eventually(t, "message about all", []string{"12 of 3 data marts, 9 failed, 3 named"}, func() []string { return describe(all) })
-		three := "3 of 1 data marts, 3 failed, 3 named"
+		eventually(t, "message about all", []string{"12 of 3 data marts, 9 failed, 0 recovered, 3 named"}, func() []string { return describe(all) })
+		three := "3 of 1 data marts, 3 failed, 0 recovered, 3 named"
+		eventually(t, "message about recoveries", []string{"3 of 3 data marts, 0 failed, 3 recovered, 2 named"}, func() []string { return describe(recovered) })
 		eventually(t, "messages by data mart", []string{three, three, three}, func() []string { return describe(marts) })
 	})
 }

@@ -43,7 +43,8 @@ type Batch struct {
 	Total      int                 // deliveries
 	Failed     int                 // that are of failed runs
 	DataMarts  int                 // that they are of
-	Recovered  bool                // the only delivery is the first success after failures
+	Recovered  int                 // that are the first success of a data mart after failures
+	Recoveries []bool              // which of Deliveries are
 
 	sequences []int64 // of all
 }
@@ -51,7 +52,7 @@ type Batch struct {
 // Single returns the batch of one delivery.
 func Single(d delivery.Delivery) Batch {
 	b := Batch{}
-	b.add(d, 1, map[string]bool{})
+	b.add(d, false, 1, map[string]bool{})
 	return b
 }
 
@@ -64,11 +65,14 @@ func Trial(s owox.Sample) Batch {
 	})
 }
 
-func (b *Batch) add(d delivery.Delivery, most int, marts map[string]bool) {
+func (b *Batch) add(d delivery.Delivery, recovered bool, most int, marts map[string]bool) {
 	if len(b.Deliveries) < most {
-		b.Deliveries = append(b.Deliveries, d)
+		b.Deliveries, b.Recoveries = append(b.Deliveries, d), append(b.Recoveries, recovered)
 	}
 	b.Total++
+	if recovered {
+		b.Recovered++
+	}
 	if d.Event == owox.RunFailed {
 		b.Failed++
 	}

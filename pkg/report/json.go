@@ -21,9 +21,12 @@ import (
 
 // jsonReporter writes one object a line, each with a type. The members are a
 // promise: members are added, never renamed.
-type jsonReporter struct{ out *lockedWriter }
+type jsonReporter struct {
+	out     *lockedWriter
+	verbose bool
+}
 
-func newJSON(o Options) Reporter { return jsonReporter{&lockedWriter{w: o.Out}} }
+func newJSON(o Options) Reporter { return jsonReporter{&lockedWriter{w: o.Out}, o.Verbose} }
 
 // Lenient, because it repeats what came: the bytes were validated already.
 var jsonOptions = json.JoinOptions(
@@ -65,6 +68,10 @@ func (j jsonReporter) Report(r Result) error {
 	object := objectOf(r)
 	if object == nil {
 		return nil
+	}
+	if a, ok := object.(attemptJSON); ok && j.verbose {
+		a.Answer = answerText(r.(Attempt).Body)
+		object = a
 	}
 	text, err := Line(object)
 	if err != nil {
@@ -209,7 +216,7 @@ type attemptJSON struct {
 	Kind       string  `json:"kind,omitzero"`
 	Error      string  `json:"error,omitzero"`
 	Hint       string  `json:"hint,omitzero"`
-	Answer     string  `json:"answer,omitzero"` // the beginning of the body of a failure
+	Answer     string  `json:"answer,omitzero"` // the beginning of its body, of a failure or when asked for
 	Note       string  `json:"note,omitzero"`   // what else is worth knowing
 	Target     string  `json:"target,omitzero"` // of a relay
 	// OWOXRetries is whether OWOX would try again; absent where that is unknown.
@@ -227,10 +234,12 @@ func newAttemptJSON(a delivery.Attempt) attemptJSON {
 	}
 	if f := a.Failure; f != nil {
 		object.Kind, object.Error, object.Hint = string(f.Kind), f.Error, f.Hint
-		object.Answer = strings.ToValidUTF8(string(a.Body), "\ufffd")
+		object.Answer = answerText(a.Body)
 	}
 	return object
 }
+
+func answerText(body []byte) string { return strings.ToValidUTF8(string(body), "\ufffd") }
 
 type findingJSON struct {
 	Type             string `json:"type"`

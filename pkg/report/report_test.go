@@ -83,11 +83,11 @@ func TestTextOfDeliveries(t *testing.T) {
 		}), "03:04:05  502 Bad Gateway  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n    forwarded to http://app/  ---  0s\n" +
 			"    failed: refused\n    to send it again: owoxhook replay 7\n"},
 		{"verbose", true, received(`{"a":[1]}`, nil), "03:04:05  200 OK  run.failed  550e8400-e29b-41d4-a716-446655440000  Sales\n" +
-			"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
+			"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n\n    {\n      \"a\": [\n        1\n      ]\n    }\n"},
 		{
 			"from outside", true, received("\x1b[2J\u202e", func(d *delivery.Delivery) { d.Title, d.ID = "\x1b]0;x\a", "\r" }),
 			"03:04:05  200 OK  run.failed  \\x0d  \\x1b]0;x\\x07\n" +
-				"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n    \n    \\x1b[2J\\u202e\n",
+				"    POST /?a=b from 192.0.2.1\n    Via: 1\n    Host: x\n    via: 2\n\n    \\x1b[2J\\u202e\n",
 		},
 	}
 	for _, tt := range tests {

@@ -167,8 +167,17 @@ func (t *textReporter) headersAndBody(out *strings.Builder, headers []owox.Heade
 	for _, h := range headers {
 		t.dimmed(out, h.Name+": "+h.Value)
 	}
-	for line := range strings.SplitSeq("\n"+strings.TrimSuffix(owox.Indent(body), "\n"), "\n") {
-		fmt.Fprintf(out, "    %s\n", Escape(strings.TrimSuffix(line, "\r")))
+	if len(body) == 0 {
+		return
+	}
+	if len(headers) > 0 {
+		out.WriteString("\n")
+	}
+	for line := range strings.SplitSeq(strings.TrimSuffix(owox.Indent(body), "\n"), "\n") {
+		if line = Escape(strings.TrimSuffix(line, "\r")); line != "" {
+			line = "    " + line
+		}
+		out.WriteString(line + "\n")
 	}
 }
 
@@ -213,9 +222,10 @@ func (t *textReporter) attempt(a delivery.Attempt) error {
 	out.WriteString(t.line(words, 4))
 	switch {
 	case t.verbose:
-		timing := a.Timing
-		t.dimmed(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
-			round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
+		if timing := a.Timing; timing != (delivery.Timing{}) { // a command has none
+			t.dimmed(&out, fmt.Sprintf("lookup %v, connect %v, tls %v, first byte %v",
+				round(timing.Lookup), round(timing.Connect), round(timing.TLS), round(timing.FirstByte)))
+		}
 		t.headersAndBody(&out, a.Headers, a.Body)
 	case a.Failure != nil && len(a.Body) > 0:
 		t.answer(&out, a)
