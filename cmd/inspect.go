@@ -83,7 +83,7 @@ func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
 				Type    string `json:"type"`
 				UI      string `json:"ui"`
 				Journal string `json:"journal"`
-			}{"inspecting", p.url, opts.journalPath()})
+			}{"inspecting", p.url, opts.redacted()})
 		} else {
 			a.note("the page is at %s", p.url)
 		}
