@@ -37,8 +37,8 @@ func readTargets(file string) ([]namedTarget, error) {
 	var named []namedTarget
 	for pairs := document.Targets.Content; len(pairs) > 1; pairs = pairs[2:] {
 		t := namedTarget{name: pairs[0].Value}
-		if !validName.MatchString(t.name) || len(t.name) > maxTargetName {
-			return nil, usagef("%s:%d: target %q: want a name of lower-case letters and digits, with single hyphens between them", file, pairs[0].Line, t.name)
+		if !isTargetName(t.name) {
+			return nil, usagef("%s:%d: target %q: "+wantedName, file, pairs[0].Line, t.name)
 		}
 		if err := decodeStrictly(pairs[1], &t.config); err != nil {
 			return nil, usagef("%s:%d: target %s: %w", file, pairs[1].Line, t.name, err)

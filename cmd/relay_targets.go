@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -102,12 +101,16 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 	f.own.Timeout = f.endpoint.timeout
 	for _, text := range f.to {
 		t := namedTarget{config: f.own, flags: true}
-		t.name, t.config.To = splitName(text)
+		if t.name, t.config.To, err = splitName(text, false); err != nil {
+			return nil, nil, err
+		}
 		named = append(named, t)
 	}
 	for _, text := range f.exec {
 		t := namedTarget{config: f.own, flags: true}
-		t.name, t.config.Exec = splitName(text)
+		if t.name, t.config.Exec, err = splitName(text, true); err != nil {
+			return nil, nil, err
+		}
 		named = append(named, t)
 	}
 	if f.file != "" {
@@ -139,22 +142,6 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 	return targets, m.close, nil
 }
 
-var (
-	nameStart = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*=`)
-	validName = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
-	notInName = regexp.MustCompile(`[^a-z0-9]+`)
-)
-
-// splitName takes the name off a target.
-func splitName(text string) (name, rest string) {
-	if start := nameStart.FindString(text); start != "" {
-		return strings.TrimSuffix(start, "="), text[len(start):]
-	}
-	return "", text
-}
-
-const maxTargetName = 60
-
 // targetMaker makes targets.
 type targetMaker struct {
 	app     *app
@@ -177,25 +164,24 @@ func (m *targetMaker) make(ctx context.Context, n namedTarget) (relay.Target, er
 	if err := m.settings(&t, c); err != nil {
 		return t, err
 	}
-	kind, rest, _ := strings.Cut(c.To, ":")
 	if c.Exec != "" {
-		kind, rest = "exec", c.Exec
-	}
-	service := relay.Service(kind)
-	switch {
-	case kind == "exec":
-		t.Name = cmp.Or(t.Name, "exec")
-		t.Carrier = command{app: m.app, line: rest, limit: t.Limit}
+		t.Name = cmp.Or(t.Name, kindExec)
+		t.Carrier = command{app: m.app, line: c.Exec, limit: t.Limit}
 		if t.Group > 0 {
 			return t, usagef("a command gets one delivery at a time: leave out group")
 		}
 		return t, nil
-	case slices.Contains(relay.Services(), service):
-		return t, m.service(ctx, &t, n, service, rest)
-	case kind == "template":
+	}
+	kind, rest, err := kindOf(c.To)
+	switch {
+	case err != nil:
+		return t, err
+	case kind == kindTemplate:
 		return t, m.template(ctx, &t, n, rest)
-	default:
+	case kind == kindApplication:
 		return t, m.application(ctx, &t, n)
+	default:
+		return t, m.service(ctx, &t, n, relay.Service(kind), rest)
 	}
 }
 
@@ -303,7 +289,7 @@ func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedT
 		return err
 	}
 	t.Name = cmp.Or(t.Name, strings.TrimPrefix(n.config.To, "@"))
-	if !validName.MatchString(t.Name) || len(t.Name) > maxTargetName {
+	if !isTargetName(t.Name) {
 		t.Name = nameOf(to.url)
 	}
 	t.Carrier = relay.Application(s, to.url, headers)
@@ -346,7 +332,7 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 	}
 	to, err := parseEndpoint(address)
 	if err != nil {
-		return usagef("%s is not the URL of a channel: want one that starts with https://", service)
+		return usagef("what follows %s: is not the URL of a channel: want one that starts with https://", service)
 	}
 	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
 	if err != nil {

@@ -1,0 +1,69 @@
+package cmd
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/owoxhook/owoxhook/pkg/relay"
+)
+
+// The kinds of targets that are not services.
+const (
+	kindApplication = "application"
+	kindTemplate    = "template"
+	kindExec        = "exec"
+)
+
+var (
+	validName = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+	notInName = regexp.MustCompile(`[^a-z0-9]+`)
+	kindWord  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+)
+
+const (
+	maxTargetName = 60
+	wantedName    = "want a name of lower-case letters and digits, with single hyphens between them, at most 60"
+)
+
+func isTargetName(name string) bool { return validName.MatchString(name) && len(name) <= maxTargetName }
+
+// splitName takes the name off a target. In front of a URL any word is meant to
+// be one; a command may begin with a variable.
+func splitName(text string, command bool) (name, rest string, err error) {
+	name, rest, ok := strings.Cut(text, "=")
+	switch {
+	case ok && isTargetName(name):
+		return name, rest, nil
+	case !ok || command || strings.ContainsAny(name, ":/@?#"):
+		return "", text, nil
+	default:
+		return "", "", usagef("target %q: "+wantedName, name)
+	}
+}
+
+// kindOf returns the kind of a target, and what stands behind it. Errors do not
+// show that: it may be a secret.
+func kindOf(to string) (kind, rest string, err error) {
+	word, rest, ok := strings.Cut(to, ":")
+	kind = strings.ToLower(word)
+	kinds := []string{kindTemplate}
+	for _, s := range relay.Services() {
+		kinds = append(kinds, string(s))
+	}
+	switch {
+	case slices.Contains(kinds, kind) && ok:
+		return kind, rest, nil
+	case strings.HasPrefix(to, "@"), ok && (kind == "http" || kind == "https"):
+		return kindApplication, to, nil
+	case ok && kindWord.MatchString(word) && strings.HasPrefix(rest, "//"):
+		return "", "", usagef("scheme %s is not supported: use http or https", word)
+	case ok && kindWord.MatchString(word):
+		if near := nearest(word, kinds); near != "" {
+			return "", "", usagef("unknown kind of target %q: did you mean %s:?", word+":", near)
+		}
+		return "", "", usagef("unknown kind of target %q: want a URL such as https://example.com/hook, @name, or one of %s:", word+":", strings.Join(kinds, ":, "))
+	default:
+		return "", "", usagef("not a target: want a URL such as https://example.com/hook, @name, or one of %s:", strings.Join(kinds, ":, "))
+	}
+}
