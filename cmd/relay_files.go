@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -108,11 +109,35 @@ func (a *app) secret(word string, onCommandLine bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(strings.TrimSpace(string(text))) == 0 {
+	switch {
+	case file == "":
+		return "", usagef("@ names no file: want one such as @/run/secrets/slack-url")
+	case text == nil:
+		return "", usagef("there is no file %s with a secret: check its name", report.Escape(file))
+	case len(strings.TrimSpace(string(text))) == 0:
 		return "", usagef("there is no secret in %s: check that it is the file you mean", report.Escape(file))
 	}
 	return strings.TrimSpace(string(text)), a.checkSecretFile(file)
 }
+
+// headerSecrets puts secrets into headers where a value, or what follows a first
+// word such as Bearer, stands for one.
+func (a *app) headerSecrets(headers []string) ([]string, error) {
+	var found []string
+	for _, h := range headers {
+		if parts := secretInHeader.FindStringSubmatch(h); parts != nil {
+			secret, err := a.secret(parts[2], false)
+			if err != nil {
+				return nil, fmt.Errorf("header %s: %w", headerName(h), err)
+			}
+			h = parts[1] + secret
+		}
+		found = append(found, h)
+	}
+	return found, nil
+}
+
+var secretInHeader = regexp.MustCompile(`^([^:]+:\s*(?:[A-Za-z][\w-]*\s+)?)(env:\S+|@.+?)\s*$`)
 
 // checkSecretFile refuses a file that others can change, and names one that
 // others can read: where secrets are mounted they may be meant to.

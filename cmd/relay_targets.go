@@ -73,6 +73,7 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", 5, "deliver `N` at a time to each target")
 	flags.DurationVar(&f.own.For, "for", 72*time.Hour, "try to deliver for this long")
 	f.endpoint.bind(cmd)
+	flags.Lookup(keyHeader).Usage = "set a header for applications and template: targets: `'NAME: VALUE'`; the value, or what follows a word such as Bearer, may be @FILE or env:NAME"
 	bindYes(cmd, &f.yes)
 	complete(cmd, "only", append(eventNames(), recovered)...)
 	complete(cmd, "tests", testChoices...)
@@ -244,22 +245,30 @@ func parseMatch(a *app, text string) (expect.Match, error) {
 }
 
 // connect returns what delivers to an endpoint, and the headers to set. Those
-// that configuration has for endpoints of OWOX are not for services.
-func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, service bool) (*sender.Sender, []owox.Header, error) {
+// that configuration has for endpoints of OWOX are for applications alone, and
+// those of flags are not for services.
+func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, kind string) (*sender.Sender, []owox.Header, error) {
 	flags := m.flags.endpoint
+	ownHeaders := flags.changed(keyHeader)
 	switch {
 	case !n.flags:
-		flags = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}
-	case service:
+		flags, ownHeaders = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}, true
+	case kind != kindApplication:
 		flags = endpointFlags{timeout: flags.timeout}
 		for name, take := range map[string]func(){
 			keyHeader:   func() { flags.headers = m.flags.endpoint.headers },
 			keyInsecure: func() { flags.insecure = m.flags.endpoint.insecure },
 			keyCACert:   func() { flags.caCert = m.flags.endpoint.caCert },
 		} {
-			if m.flags.endpoint.changed(name) {
+			if m.flags.endpoint.changed(name) && (name != keyHeader || kind == kindTemplate) {
 				take()
 			}
+		}
+	}
+	if ownHeaders {
+		var err error
+		if flags.headers, err = m.app.headerSecrets(flags.headers); err != nil {
+			return nil, nil, err
 		}
 	}
 	options, headers, err := flags.options(ctx, m.app, to)
@@ -284,7 +293,7 @@ func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedT
 	if err != nil {
 		return err
 	}
-	s, headers, err := m.connect(ctx, t, n, to, false)
+	s, headers, err := m.connect(ctx, t, n, to, kindApplication)
 	if err != nil {
 		return err
 	}
@@ -334,7 +343,7 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 	if err != nil {
 		return usagef("what follows %s: is not the URL of a channel: want one that starts with https://", service)
 	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, string(service))
 	if err != nil {
 		return err
 	}
@@ -368,7 +377,7 @@ func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarg
 	if err != nil {
 		return usageError{err}
 	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
+	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, kindTemplate)
 	if err != nil {
 		return err
 	}
