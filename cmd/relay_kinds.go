@@ -67,3 +67,16 @@ func kindOf(to string) (kind, rest string, err error) {
 		return "", "", usagef("not a target: want a URL such as https://example.com/hook, @name, or one of %s:", strings.Join(kinds, ":, "))
 	}
 }
+
+// known refuses a target that never was. Where there is none at all, there is
+// nothing to choose from.
+func (f jobFlags) known(all []relay.Status) error {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Target)
+	}
+	if f.target == "" || len(names) == 0 || slices.Contains(names, f.target) {
+		return nil
+	}
+	return usagef("unknown target %q%s", f.target, oneOf(f.target, names))
+}
