@@ -3,6 +3,8 @@ package cmd
 import (
 	"strings"
 	"testing"
+
+	"github.com/owoxhook/owoxhook/pkg/relay"
 )
 
 func TestKindsOfTargetsHaveNoCaseAndErrorsNoSecrets(t *testing.T) {
@@ -54,5 +56,22 @@ func TestNamesOfTargetsFollowTheRule(t *testing.T) {
 	}
 	if name, rest, err := splitName("TZ=UTC date", true); name != "" || rest != "TZ=UTC date" || err != nil {
 		t.Errorf("a command is %q, %q, %v, want it as it is", name, rest, err)
+	}
+}
+
+func TestKeysOfPagerDutyAreToldFromURLs(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"R0K3Y":            {relay.PagerDutyURL, "R0K3Y"},
+		"https://h/x#R0_K": {"https://h/x", "R0_K"},
+		"":                 {},
+		"https://h/x":      {},
+		"https://h/x#":     {},
+		"key with space":   {},
+		"a#b#c":            {},
+	} {
+		address, key, err := pagerDuty(text)
+		if got := [2]string{address, key}; got != want || (err == nil) != (want[1] != "") {
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
+		}
 	}
 }

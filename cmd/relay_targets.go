@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -332,7 +333,9 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 		if t.Group > 0 {
 			return usagef("PagerDuty groups alerts itself: leave out group")
 		}
-		address, secret = pagerDuty(secret)
+		if address, secret, err = pagerDuty(secret); err != nil {
+			return err
+		}
 		if len(t.Events) == 0 && !t.Recovered {
 			t.Events, t.Recovered = []owox.EventType{owox.RunFailed}, true
 		}
@@ -352,13 +355,19 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 	return nil
 }
 
+var pagerDutyKey = regexp.MustCompile(`^[\w-]+$`)
+
 // pagerDuty takes apart the key of a service of PagerDuty, and the URL that may
 // stand before it.
-func pagerDuty(secret string) (address, key string) {
-	if address, key, ok := strings.Cut(secret, "#"); ok {
-		return address, key
+func pagerDuty(secret string) (address, key string, err error) {
+	address, key, ok := strings.Cut(secret, "#")
+	if !ok {
+		address, key = relay.PagerDutyURL, secret
 	}
-	return relay.PagerDutyURL, secret
+	if !pagerDutyKey.MatchString(key) {
+		return "", "", usagef("what follows pagerduty: is not the key of an integration, nor a URL with #KEY: a key has letters and digits alone")
+	}
+	return address, key, nil
 }
 
 func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarget, word string) error {
