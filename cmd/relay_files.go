@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/report"
 	"github.com/owoxhook/owoxhook/pkg/sender"
@@ -37,7 +38,7 @@ func readTargets(file string) ([]namedTarget, error) {
 	}
 	var named []namedTarget
 	for pairs := document.Targets.Content; len(pairs) > 1; pairs = pairs[2:] {
-		t := namedTarget{name: pairs[0].Value}
+		t := namedTarget{name: pairs[0].Value, config: targetConfig{Concurrency: defaultConcurrency, For: defaultFor, Timeout: owox.Timeout}}
 		if !isTargetName(t.name) {
 			return nil, usagef("%s:%d: target %q: "+wantedName, file, pairs[0].Line, t.name)
 		}

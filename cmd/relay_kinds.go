@@ -80,3 +80,55 @@ func (f jobFlags) known(all []relay.Status) error {
 	}
 	return usagef("unknown target %q%s", f.target, oneOf(f.target, names))
 }
+
+// ofTargets are flags that are about each target of the command line.
+var ofTargets = []string{
+	"only", "match", "data-mart", "project", "tests", "invalid", "group", "group-by", "ordered", "concurrency", "for", "template",
+	keyHeader, "timeout", keyInsecure, keyCACert,
+}
+
+// without is what settings have no effect without.
+var without = map[string]string{
+	"group-by": "group",
+	"template": "a template: target",
+	keyHeader:  "an application or a template: target",
+}
+
+// refuseUnused refuses settings that would do nothing.
+func (f *targetFlags) refuseUnused(named []namedTarget) error {
+	kinds := map[string]bool{} // of the command line
+	for _, n := range named {
+		kind := kindExec
+		if n.config.Exec == "" {
+			kind, _, _ = kindOf(n.config.To) // what is wrong with it is told later
+		}
+		if n.flags {
+			kinds[kind] = true
+			continue
+		}
+		for key, unused := range map[string]bool{
+			"group-by": n.config.GroupBy != "" && n.config.Group == 0,
+			"template": n.config.Template != "" && kind != kindTemplate,
+			keyHeader:  len(n.config.Header) > 0 && kind == kindExec,
+		} {
+			if unused {
+				return usagef("target %s: %s has no effect without %s: leave it out", n.name, key, without[key])
+			}
+		}
+	}
+	for _, key := range ofTargets {
+		if len(kinds) == 0 && f.endpoint.changed(key) {
+			return usagef("--%s has no effect without --to or --exec: write %s: for each target in %s", key, key, f.file)
+		}
+	}
+	for key, unused := range map[string]bool{
+		"group-by": f.own.Group == 0,
+		"template": !kinds[kindTemplate],
+		keyHeader:  !kinds[kindTemplate] && !kinds[kindApplication],
+	} {
+		if unused && f.endpoint.changed(key) {
+			return usagef("--%s has no effect without %s: add one, or leave it out", key, without[key])
+		}
+	}
+	return nil
+}

@@ -3,12 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -71,8 +66,8 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	flags.DurationVar(&f.own.Group, "group", 0, "send one message for all deliveries within this time")
 	flags.StringVar(&f.own.GroupBy, "group-by", groupings[0], "group `WHAT`: all, or data-mart for one message for each")
 	flags.BoolVar(&f.own.Ordered, "ordered", false, "deliver one after the other, in order, for each data mart")
-	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", 5, "deliver `N` at a time to each target")
-	flags.DurationVar(&f.own.For, "for", 72*time.Hour, "try to deliver for this long")
+	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", defaultConcurrency, "deliver `N` at a time to each target")
+	flags.DurationVar(&f.own.For, "for", defaultFor, "try to deliver for this long")
 	f.endpoint.bind(cmd)
 	flags.Lookup(keyHeader).Usage = "set a header for applications and template: targets: `'NAME: VALUE'`; the value, or what follows a word such as Bearer, may be @FILE or env:NAME"
 	bindYes(cmd, &f.yes)
@@ -82,7 +77,11 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	completeLater(cmd, "match", fieldPaths)
 }
 
-const recovered = "recovered"
+const (
+	recovered          = "recovered"
+	defaultConcurrency = 5
+	defaultFor         = 72 * time.Hour
+)
 
 var (
 	testChoices = []string{"yes", "no", "only"}
@@ -94,6 +93,14 @@ type namedTarget struct {
 	name   string // "": its kind or host
 	config targetConfig
 	flags  bool // it is from the command line
+}
+
+// setting is a setting as it is written where the target is from.
+func (n namedTarget) setting(key string) string {
+	if n.flags {
+		return "--" + key
+	}
+	return key
 }
 
 // targets makes the targets that flags and the file name. What close returns
@@ -121,6 +128,9 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 			return nil, nil, err
 		}
 		named = append(named, fromFile...)
+	}
+	if err := f.refuseUnused(named); err != nil {
+		return nil, nil, err
 	}
 	if len(named) == 0 {
 		return nil, nil, usagef("no target: pass --to, --exec or --config")
@@ -163,7 +173,7 @@ func (m *targetMaker) make(ctx context.Context, n namedTarget) (relay.Target, er
 	if (c.To == "") == (c.Exec == "") {
 		return t, usagef("want either to or exec")
 	}
-	if err := m.settings(&t, c); err != nil {
+	if err := m.settings(&t, n); err != nil {
 		return t, err
 	}
 	if c.Exec != "" {
@@ -188,15 +198,16 @@ func (m *targetMaker) make(ctx context.Context, n namedTarget) (relay.Target, er
 }
 
 // settings checks and sets what has nothing to do with the kind of target.
-func (m *targetMaker) settings(t *relay.Target, c targetConfig) error {
+func (m *targetMaker) settings(t *relay.Target, n namedTarget) error {
+	c := n.config
 	for _, word := range c.Only {
 		if word == recovered {
 			t.Recovered = true
 			continue
 		}
-		event, err := parseEvent(word)
-		if err != nil {
-			return err
+		event, ok := owox.ParseEventType(word)
+		if !ok {
+			return usagef("unknown event %q%s", word, oneOf(word, append(eventNames(), recovered)))
 		}
 		t.Events = append(t.Events, event)
 	}
@@ -221,15 +232,19 @@ func (m *targetMaker) settings(t *relay.Target, c targetConfig) error {
 	}
 	const most = 10_000 // that River takes
 	switch {
-	case c.Concurrency < 0 || c.Concurrency > most:
-		return usagef("concurrency %d: want 1 to %d", c.Concurrency, most)
-	case c.For < 0 || c.Group < 0 || c.Timeout < 0:
-		return usagef("want times of more than 0")
+	case c.Concurrency < 1 || c.Concurrency > most:
+		return usagef("%s %d: want 1 to %d", n.setting("concurrency"), c.Concurrency, most)
+	case c.For <= 0:
+		return usagef("%s %v: want more than 0", n.setting("for"), c.For)
+	case c.Timeout <= 0:
+		return usagef("%s %v: want more than 0", n.setting("timeout"), c.Timeout)
+	case c.Group < 0:
+		return usagef("%s %v: want 0 or more", n.setting("group"), c.Group)
 	case c.Ordered && c.Group > 0:
 		return usagef("a message for many has no order: leave out ordered or group")
 	}
 	t.Projects, t.DataMarts, t.Invalid, t.Ordered = c.Project, c.DataMart, c.Invalid, c.Ordered
-	t.Group, t.GroupByMart, t.Concurrency, t.For, t.Limit = c.Group, c.GroupBy == "data-mart", c.Concurrency, c.For, cmp.Or(c.Timeout, owox.Timeout)
+	t.Group, t.GroupByMart, t.Concurrency, t.For, t.Limit = c.Group, c.GroupBy == "data-mart", c.Concurrency, c.For, c.Timeout
 	return nil
 }
 
@@ -243,154 +258,4 @@ func parseMatch(a *app, text string) (expect.Match, error) {
 		a.note("note: %s is not a documented member%s", path, didYouMean(path, fieldPaths()))
 	}
 	return expect.Match{Path: path, Value: value}, nil
-}
-
-// connect returns what delivers to an endpoint, and the headers to set. Those
-// that configuration has for endpoints of OWOX are for applications alone, and
-// those of flags are not for services.
-func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, kind string) (*sender.Sender, []owox.Header, error) {
-	flags := m.flags.endpoint
-	ownHeaders := flags.changed(keyHeader)
-	switch {
-	case !n.flags:
-		flags, ownHeaders = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}, true
-	case kind != kindApplication:
-		flags = endpointFlags{timeout: flags.timeout}
-		for name, take := range map[string]func(){
-			keyHeader:   func() { flags.headers = m.flags.endpoint.headers },
-			keyInsecure: func() { flags.insecure = m.flags.endpoint.insecure },
-			keyCACert:   func() { flags.caCert = m.flags.endpoint.caCert },
-		} {
-			if m.flags.endpoint.changed(name) && (name != keyHeader || kind == kindTemplate) {
-				take()
-			}
-		}
-	}
-	if ownHeaders {
-		var err error
-		if flags.headers, err = m.app.headerSecrets(flags.headers); err != nil {
-			return nil, nil, err
-		}
-	}
-	options, headers, err := flags.options(ctx, m.app, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	t.Limit = options.Timeout
-	options.Relayed = true
-	s := sender.New(options)
-	m.senders = append(m.senders, s)
-	return s, headers, nil
-}
-
-func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedTarget) error {
-	if t.Group > 0 {
-		return usagef("an application gets deliveries as they came: leave out group")
-	}
-	to, err := m.app.resolveEndpoint([]string{n.config.To})
-	if err == nil {
-		err = m.app.allowReal(ctx, to, m.flags.yes)
-	}
-	if err != nil {
-		return err
-	}
-	s, headers, err := m.connect(ctx, t, n, to, kindApplication)
-	if err != nil {
-		return err
-	}
-	t.Name = cmp.Or(t.Name, strings.TrimPrefix(n.config.To, "@"))
-	if !isTargetName(t.Name) {
-		t.Name = nameOf(to.url)
-	}
-	t.Carrier = relay.Application(s, to.url, headers)
-	return nil
-}
-
-// nameOf makes a name of a URL.
-func nameOf(u *url.URL) string {
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(u.Host+u.Path), "-"), "-")
-	return strings.Trim(name[:min(len(name), maxTargetName)], "-")
-}
-
-func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarget, service relay.Service, word string) error {
-	t.Name = cmp.Or(t.Name, string(service))
-	secret, err := m.app.secret(word, n.flags)
-	if err != nil {
-		return err
-	}
-	body := service.BuiltIn()
-	if m.flags.templates != "" {
-		own, err := readTemplate(filepath.Join(m.flags.templates, string(service)+".tmpl"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		if err == nil {
-			body = service.Own(own)
-		}
-	}
-	address := secret
-	if service == relay.PagerDuty {
-		if t.Group > 0 {
-			return usagef("PagerDuty groups alerts itself: leave out group")
-		}
-		if address, secret, err = pagerDuty(secret); err != nil {
-			return err
-		}
-		if len(t.Events) == 0 && !t.Recovered {
-			t.Events, t.Recovered = []owox.EventType{owox.RunFailed}, true
-		}
-	} else {
-		secret = ""
-	}
-	to, err := parseEndpoint(address)
-	if err != nil {
-		return usagef("what follows %s: is not the URL of a channel: want one that starts with https://", service)
-	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, string(service))
-	if err != nil {
-		return err
-	}
-	t.Pause = service.Pause()
-	t.Carrier = relay.Messages(s, to, headers, body, secret)
-	return nil
-}
-
-var pagerDutyKey = regexp.MustCompile(`^[\w-]+$`)
-
-// pagerDuty takes apart the key of a service of PagerDuty, and the URL that may
-// stand before it.
-func pagerDuty(secret string) (address, key string, err error) {
-	address, key, ok := strings.Cut(secret, "#")
-	if !ok {
-		address, key = relay.PagerDutyURL, secret
-	}
-	if !pagerDutyKey.MatchString(key) {
-		return "", "", usagef("what follows pagerduty: is not the key of an integration, nor a URL with #KEY: a key has letters and digits alone")
-	}
-	return address, key, nil
-}
-
-func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarget, word string) error {
-	if n.config.Template == "" {
-		return usagef("template: makes its body from a template: pass --template, or template: in the file")
-	}
-	body, err := readTemplate(n.config.Template)
-	if err != nil {
-		return err
-	}
-	address, err := m.app.secret(word, false)
-	if err != nil {
-		return err
-	}
-	to, err := parseEndpoint(address)
-	if err != nil {
-		return usageError{err}
-	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, kindTemplate)
-	if err != nil {
-		return err
-	}
-	t.Name = cmp.Or(t.Name, nameOf(&url.URL{Host: to.Host}))
-	t.Carrier = relay.Messages(s, to, headers, body, "")
-	return nil
 }
