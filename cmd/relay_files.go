@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,6 +74,42 @@ func decodeStrictly(node *yaml.Node, into *targetConfig) error {
 		}
 	}
 	return node.Decode(into)
+}
+
+// checkTemplates refuses a folder that has no template for a service.
+func (f *targetFlags) checkTemplates() error {
+	if f.templates == "" {
+		return nil
+	}
+	for _, s := range relay.Services() {
+		if _, err := os.Stat(filepath.Join(f.templates, string(s)+".tmpl")); err == nil {
+			return nil
+		}
+	}
+	return usagef("no templates in %s: want files named after services there, such as slack.tmpl", report.Escape(f.templates))
+}
+
+// tryMessages makes the messages that a target will send, so that a template
+// fails now rather than at the first event.
+func (a *app) tryMessages(t relay.Target) error {
+	events := t.Events
+	switch {
+	case t.Recovered:
+		events = append(slices.Clip(events), owox.RunSuccessful)
+	case len(events) == 0:
+		events = []owox.EventType{owox.RunFailed, owox.RunSuccessful}
+	}
+	for _, event := range events {
+		b := relay.Trial(owox.Sample{Event: event, ID: a.newID(), Now: a.now()})
+		if t.Group > 0 {
+			b.Deliveries = append(b.Deliveries, b.Deliveries[0])
+			b.Total, b.Failed, b.DataMarts = 2*b.Total, 2*b.Failed, 2*b.DataMarts
+		}
+		if _, err := t.Carrier.Show(b); err != nil {
+			return usagef("%w: see owoxhook help relaying", err)
+		}
+	}
+	return nil
 }
 
 func readTemplate(file string) (*relay.Template, error) {

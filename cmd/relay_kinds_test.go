@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -72,6 +74,20 @@ func TestKeysOfPagerDutyAreToldFromURLs(t *testing.T) {
 		address, key, err := pagerDuty(text)
 		if got := [2]string{address, key}; got != want || (err == nil) != (want[1] != "") {
 			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestHelpNamesWhatTemplatesHave(t *testing.T) {
+	text, err := os.ReadFile("topics/relaying.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[relay.Message](), reflect.TypeFor[relay.Fact]()} {
+		for _, field := range reflect.VisibleFields(of) {
+			if field.IsExported() && !field.Anonymous && !strings.Contains(string(text), "`."+field.Name+"`") {
+				t.Errorf("help relaying does not name .%s", field.Name)
+			}
 		}
 	}
 }

@@ -135,9 +135,15 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 	if len(named) == 0 {
 		return nil, nil, usagef("no target: pass --to, --exec or --config")
 	}
+	if err := f.checkTemplates(); err != nil {
+		return nil, nil, err
+	}
 	m := &targetMaker{app: a, flags: f}
 	for _, n := range named {
 		t, err := m.make(ctx, n)
+		if err == nil {
+			err = a.tryMessages(t)
+		}
 		if err != nil {
 			m.close()
 			if n.name != "" {
