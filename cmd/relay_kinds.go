@@ -112,7 +112,7 @@ func (f *targetFlags) refuseUnused(named []namedTarget) error {
 			keyHeader:  len(n.config.Header) > 0 && kind == kindExec,
 		} {
 			if unused {
-				return usagef("target %s: %s has no effect without %s: leave it out", n.name, key, without[key])
+				return n.wrong(usagef("%s has no effect without %s: leave it out", key, without[key]))
 			}
 		}
 	}

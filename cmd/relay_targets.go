@@ -92,7 +92,20 @@ var (
 type namedTarget struct {
 	name   string // "": its kind or host
 	config targetConfig
-	flags  bool // it is from the command line
+	flags  bool   // it is from the command line
+	at     string // line of the file
+}
+
+// wrong says which target an error is about.
+func (n namedTarget) wrong(err error) error {
+	switch {
+	case n.at != "":
+		return fmt.Errorf("%s: target %s: %w", n.at, n.name, err)
+	case n.name != "":
+		return fmt.Errorf("target %s: %w", n.name, err)
+	default:
+		return err
+	}
 }
 
 // setting is a setting as it is written where the target is from.
@@ -146,10 +159,7 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 		}
 		if err != nil {
 			m.close()
-			if n.name != "" {
-				err = fmt.Errorf("target %s: %w", n.name, err)
-			}
-			return nil, nil, err
+			return nil, nil, n.wrong(err)
 		}
 		if slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
 			m.close()
