@@ -153,8 +153,8 @@ func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarg
 		return err
 	}
 	to, err := parseEndpoint(address)
-	if err != nil {
-		return usageError{err}
+	if err != nil { // its words may quote a secret
+		return usagef("what follows template: is not a URL: want one that starts with https://")
 	}
 	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, kindTemplate)
 	if err != nil {

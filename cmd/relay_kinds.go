@@ -89,19 +89,27 @@ var ofTargets = []string{
 
 // without is what settings have no effect without.
 var without = map[string]string{
-	"group-by": "group",
-	"template": "a template: target",
-	keyHeader:  "an application or a template: target",
+	"group-by":  "group",
+	"template":  "a template: target",
+	"templates": "a target of a service, such as slack:URL",
+	keyHeader:   "an application or a template: target",
+	keyInsecure: "a target of --to",
+	keyCACert:   "a target of --to",
 }
 
 // refuseUnused refuses settings that would do nothing.
 func (f *targetFlags) refuseUnused(named []namedTarget) error {
 	kinds := map[string]bool{} // of the command line
+	services := false
 	for _, n := range named {
 		kind := kindExec
-		if n.config.Exec == "" {
-			kind, _, _ = kindOf(n.config.To) // what is wrong with it is told later
+		if n.config.To != "" {
+			var err error
+			if kind, _, err = kindOf(n.config.To); err != nil {
+				return n.wrong(err)
+			}
 		}
+		services = services || slices.Contains(relay.Services(), relay.Service(kind))
 		if n.flags {
 			kinds[kind] = true
 			continue
@@ -122,9 +130,12 @@ func (f *targetFlags) refuseUnused(named []namedTarget) error {
 		}
 	}
 	for key, unused := range map[string]bool{
-		"group-by": f.own.Group == 0,
-		"template": !kinds[kindTemplate],
-		keyHeader:  !kinds[kindTemplate] && !kinds[kindApplication],
+		"group-by":  f.own.Group == 0,
+		"template":  !kinds[kindTemplate],
+		"templates": !services,
+		keyHeader:   !kinds[kindTemplate] && !kinds[kindApplication],
+		keyInsecure: len(f.to) == 0,
+		keyCACert:   len(f.to) == 0,
 	} {
 		if unused && f.endpoint.changed(key) {
 			return usagef("--%s has no effect without %s: add one, or leave it out", key, without[key])
