@@ -137,7 +137,8 @@ type background struct {
 }
 
 // startCommand: start NAME PROGRAM ARG... starts a program, waits until it
-// listens, and sets $NAME to its URL, and $NAME_UI to that of its page.
+// listens, and sets $NAME to its URL, $NAME_UI to that of its page, and
+// $NAME_JOURNAL to where it says its journal is.
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME PROGRAM ARG...")
@@ -166,12 +167,13 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 		_ = b.cmd.Wait() // for its last words
 		ts.Fatalf("%s ended before it listened: %s", args[1], b.errOut.String())
 	}
-	var listening struct{ Type, URL, UI string }
+	var listening struct{ Type, URL, UI, Journal string }
 	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.Type != "listening" && listening.Type != "inspecting" {
 		ts.Fatalf("%s did not say where it listens: %q", args[1], line)
 	}
 	ts.Setenv(args[0], listening.URL)
 	ts.Setenv(args[0]+"_UI", listening.UI)
+	ts.Setenv(args[0]+"_JOURNAL", listening.Journal)
 	ts.Value("running").(map[string]*background)[args[0]] = b
 }
 

@@ -17,7 +17,7 @@ func (a *app) receiverSocket(ctx context.Context, addr string) (net.Listener, er
 	}
 	switch len(passed) {
 	case 0:
-		return listenOn(ctx, addr)
+		return listenOn(ctx, "--addr", addr)
 	case 1:
 	default:
 		return nil, usagef("%d sockets were passed to this process: pass one", len(passed))

@@ -26,7 +26,7 @@ var valueChecks = map[string]func(values []string) error{
 	"output": func(values []string) error { return checkOutput(values[0]) },
 	"color":  func(values []string) error { return checkColor(values[0]) },
 	keyPath:  func(values []string) error { return checkPath(values[0]) },
-	"addr":   func(values []string) error { return checkAddr(values[0]) },
+	"addr":   func(values []string) error { return checkAddr("--addr", values[0]) },
 	keyPublic: func(values []string) error {
 		if values[0] == "" || values[0] == anyTunnel {
 			return nil

@@ -83,7 +83,7 @@ func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
 				Type    string `json:"type"`
 				UI      string `json:"ui"`
 				Journal string `json:"journal"`
-			}{"inspecting", p.url, opts.journalPath()})
+			}{"inspecting", p.url, opts.redacted()})
 		} else {
 			a.note("the page is at %s", p.url)
 		}
@@ -117,9 +117,9 @@ type servedPage struct {
 // openPage opens the socket of the page, and makes up a password where others
 // reach it.
 func (a *app) openPage(ctx context.Context, flags pageFlags, certificate *tls.Config, options inspector.Options) (*servedPage, error) {
-	listener, err := listenOn(ctx, flags.addr)
+	listener, err := listenOn(ctx, "--ui-addr", flags.addr)
 	if err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), "--addr", "--ui-addr"))
+		return nil, err
 	}
 	options.Addr, options.Password = listener.Addr().String(), flags.password
 	options.Now, options.NewID, options.Version = a.now, a.newID, version()

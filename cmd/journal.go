@@ -32,13 +32,14 @@ func (f *journalFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "journal", "", "journal `FILE`, or the URL of a PostgreSQL database (default owoxhook/journal.db in your state directory)")
 }
 
-// journalPath is the file of the journal, or its URL with its password.
+// journalPath is the file of the journal, or its URL with its password: to open
+// it, and never to print.
 func (f journalFlags) journalPath() string {
 	return cmp.Or(f.file, filepath.Join(xdg.StateHome, "owoxhook", "journal.db"))
 }
 
-// redacted is what was given, as it may be printed.
-func (f journalFlags) redacted() string { return journal.Redact(f.file) }
+// redacted is journalPath as it may be printed.
+func (f journalFlags) redacted() string { return journal.Redact(f.journalPath()) }
 
 // readByAll reports whether whoever uses the machine may read a file.
 func readByAll(file string) bool {

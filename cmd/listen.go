@@ -50,7 +50,7 @@ type listenOptions struct {
 }
 
 func newListenCommand(a *app) *cobra.Command {
-	opts := listenOptions{keepBytes: 1 << 30}
+	opts := listenOptions{}
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND...]",
 		Short: "Receive, validate, answer and print deliveries",
@@ -139,6 +139,7 @@ func bindReceiving(cmd *cobra.Command, opts *listenOptions) {
 	opts.judgeFlags.bind(cmd)
 	opts.journalFlags.bind(cmd)
 	flags.IntVar(&opts.keep, "keep", 10_000, "keep the newest `N` deliveries in the journal; 0 keeps all")
+	opts.keepBytes = 1 << 30
 	flags.Var(&opts.keepBytes, "keep-bytes", "keep at most `SIZE` of deliveries in the journal; 0 means no limit")
 	flags.BoolVar(&opts.ui, "ui", false, "serve a web page that shows deliveries live")
 	opts.page.bind(cmd)
@@ -321,15 +322,15 @@ func (o listenOptions) certificate(ctx context.Context) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-func checkAddr(addr string) error {
+func checkAddr(flag, addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
-		return usagef("--addr %q: want host:port, such as 127.0.0.1:8787", addr)
+		return usagef("%s %q: want host:port, such as 127.0.0.1:8787", flag, addr)
 	}
 	return nil
 }
 
-func listenOn(ctx context.Context, addr string) (net.Listener, error) {
-	if err := checkAddr(addr); err != nil {
+func listenOn(ctx context.Context, flag, addr string) (net.Listener, error) {
+	if err := checkAddr(flag, addr); err != nil {
 		return nil, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
@@ -338,15 +339,15 @@ func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 	case err == nil:
 		return listener, nil
 	case errors.Is(err, errAddrInUse):
-		return nil, errors.New("address " + addr + " is in use: stop the other program or pass --addr")
+		return nil, errors.New("address " + addr + " is in use: stop the other program or pass " + flag)
 	case errors.Is(err, errNotPermitted):
-		return nil, errors.New("no permission to listen on " + addr + ": pass --addr with a port above 1023")
+		return nil, errors.New("no permission to listen on " + addr + ": pass " + flag + " with a port above 1023")
 	case errors.Is(err, errAddrNotHere):
-		return nil, errors.New("address " + addr + " does not belong to this machine: pass another --addr")
+		return nil, errors.New("address " + addr + " does not belong to this machine: pass another " + flag)
 	case errors.As(err, &wrong), strings.Contains(err.Error(), "unknown port"):
-		return nil, usagef("--addr %q: %w: want host:port, such as 127.0.0.1:8787", addr, err)
+		return nil, usagef("%s %q: %w: want host:port, such as 127.0.0.1:8787", flag, addr, err)
 	default:
-		return nil, errors.New("cannot listen on " + addr + ": " + err.Error() + ": pass another --addr")
+		return nil, errors.New("cannot listen on " + addr + ": " + err.Error() + ": pass another " + flag)
 	}
 }
 

@@ -219,7 +219,7 @@ func (l *listening) journalFile() string {
 	if l.journal == nil {
 		return ""
 	}
-	return journal.Redact(l.opts.journalPath())
+	return l.opts.redacted()
 }
 
 func (l *listening) received(d delivery.Delivery) {

@@ -13,7 +13,7 @@ import (
 // sendLocally delivers to a receiver of our own. The receiver's side of each
 // attempt is printed before the sender's.
 func (j *sendJob) sendLocally(ctx context.Context, requests []sender.Request) error {
-	listener, err := listenOn(ctx, "127.0.0.1:0")
+	listener, err := listenOn(ctx, "--addr", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ type admin struct {
 }
 
 func (r *relaying) openAdmin(ctx context.Context, l *listening) (*admin, error) {
-	listener, err := listenOn(ctx, r.flags.admin)
+	listener, err := listenOn(ctx, "--admin", r.flags.admin)
 	if err != nil {
-		return nil, errors.New("--admin: " + err.Error())
+		return nil, err
 	}
 	a := &admin{app: r.app, journal: l.journal, relay: r.relay, listener: listener, metrics: metrics.NewSet()}
 	metrics.ExposeMetadata(true)

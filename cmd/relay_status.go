@@ -82,6 +82,9 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 	}
 	return opts.withRelay(ctx, func(_ *journal.Journal, r *relay.Relay) error {
 		all, err := r.Status(ctx)
+		if err == nil {
+			err = opts.known(all)
+		}
 		if err != nil {
 			return err
 		}
@@ -265,9 +268,15 @@ func runRelayChange(ctx context.Context, a *app, opts jobFlags, words []string, 
 		return err
 	}
 	return opts.withRelay(ctx, func(j *journal.Journal, r *relay.Relay) error {
+		all, err := r.Status(ctx)
+		if err == nil {
+			err = opts.known(all)
+		}
+		if err != nil {
+			return err
+		}
 		chosen := []int64{0}
 		if len(words) > 0 {
-			var err error
 			if chosen, err = named(ctx, j, words); err != nil {
 				return err
 			}

@@ -3,12 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -71,9 +66,10 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	flags.DurationVar(&f.own.Group, "group", 0, "send one message for all deliveries within this time")
 	flags.StringVar(&f.own.GroupBy, "group-by", groupings[0], "group `WHAT`: all, or data-mart for one message for each")
 	flags.BoolVar(&f.own.Ordered, "ordered", false, "deliver one after the other, in order, for each data mart")
-	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", 5, "deliver `N` at a time to each target")
-	flags.DurationVar(&f.own.For, "for", 72*time.Hour, "try to deliver for this long")
+	flags.IntVarP(&f.own.Concurrency, "concurrency", "c", defaultConcurrency, "deliver `N` at a time to each target")
+	flags.DurationVar(&f.own.For, "for", defaultFor, "try to deliver for this long")
 	f.endpoint.bind(cmd)
+	flags.Lookup(keyHeader).Usage = "set a header for applications and template: targets: `'NAME: VALUE'`; the value, or what follows a word such as Bearer, may be @FILE or env:NAME"
 	bindYes(cmd, &f.yes)
 	complete(cmd, "only", append(eventNames(), recovered)...)
 	complete(cmd, "tests", testChoices...)
@@ -81,7 +77,11 @@ func (f *targetFlags) bind(cmd *cobra.Command) {
 	completeLater(cmd, "match", fieldPaths)
 }
 
-const recovered = "recovered"
+const (
+	recovered          = "recovered"
+	defaultConcurrency = 5
+	defaultFor         = 72 * time.Hour
+)
 
 var (
 	testChoices = []string{"yes", "no", "only"}
@@ -92,7 +92,28 @@ var (
 type namedTarget struct {
 	name   string // "": its kind or host
 	config targetConfig
-	flags  bool // it is from the command line
+	flags  bool   // it is from the command line
+	at     string // line of the file
+}
+
+// wrong says which target an error is about.
+func (n namedTarget) wrong(err error) error {
+	switch {
+	case n.at != "":
+		return fmt.Errorf("%s: target %s: %w", n.at, n.name, err)
+	case n.name != "":
+		return fmt.Errorf("target %s: %w", n.name, err)
+	default:
+		return err
+	}
+}
+
+// setting is a setting as it is written where the target is from.
+func (n namedTarget) setting(key string) string {
+	if n.flags {
+		return "--" + key
+	}
+	return key
 }
 
 // targets makes the targets that flags and the file name. What close returns
@@ -102,12 +123,16 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 	f.own.Timeout = f.endpoint.timeout
 	for _, text := range f.to {
 		t := namedTarget{config: f.own, flags: true}
-		t.name, t.config.To = splitName(text)
+		if t.name, t.config.To, err = splitName(text, false); err != nil {
+			return nil, nil, err
+		}
 		named = append(named, t)
 	}
 	for _, text := range f.exec {
 		t := namedTarget{config: f.own, flags: true}
-		t.name, t.config.Exec = splitName(text)
+		if t.name, t.config.Exec, err = splitName(text, true); err != nil {
+			return nil, nil, err
+		}
 		named = append(named, t)
 	}
 	if f.file != "" {
@@ -117,18 +142,24 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 		}
 		named = append(named, fromFile...)
 	}
+	if err := f.refuseUnused(named); err != nil {
+		return nil, nil, err
+	}
 	if len(named) == 0 {
 		return nil, nil, usagef("no target: pass --to, --exec or --config")
+	}
+	if err := f.checkTemplates(); err != nil {
+		return nil, nil, err
 	}
 	m := &targetMaker{app: a, flags: f}
 	for _, n := range named {
 		t, err := m.make(ctx, n)
+		if err == nil {
+			err = a.tryMessages(t)
+		}
 		if err != nil {
 			m.close()
-			if n.name != "" {
-				err = fmt.Errorf("target %s: %w", n.name, err)
-			}
-			return nil, nil, err
+			return nil, nil, n.wrong(err)
 		}
 		if slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
 			m.close()
@@ -138,22 +169,6 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 	}
 	return targets, m.close, nil
 }
-
-var (
-	nameStart = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*=`)
-	validName = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
-	notInName = regexp.MustCompile(`[^a-z0-9]+`)
-)
-
-// splitName takes the name off a target.
-func splitName(text string) (name, rest string) {
-	if start := nameStart.FindString(text); start != "" {
-		return strings.TrimSuffix(start, "="), text[len(start):]
-	}
-	return "", text
-}
-
-const maxTargetName = 60
 
 // targetMaker makes targets.
 type targetMaker struct {
@@ -174,41 +189,41 @@ func (m *targetMaker) make(ctx context.Context, n namedTarget) (relay.Target, er
 	if (c.To == "") == (c.Exec == "") {
 		return t, usagef("want either to or exec")
 	}
-	if err := m.settings(&t, c); err != nil {
+	if err := m.settings(&t, n); err != nil {
 		return t, err
 	}
-	kind, rest, _ := strings.Cut(c.To, ":")
 	if c.Exec != "" {
-		kind, rest = "exec", c.Exec
-	}
-	service := relay.Service(kind)
-	switch {
-	case kind == "exec":
-		t.Name = cmp.Or(t.Name, "exec")
-		t.Carrier = command{app: m.app, line: rest, limit: t.Limit}
+		t.Name = cmp.Or(t.Name, kindExec)
+		t.Carrier = command{app: m.app, line: c.Exec, limit: t.Limit}
 		if t.Group > 0 {
 			return t, usagef("a command gets one delivery at a time: leave out group")
 		}
 		return t, nil
-	case slices.Contains(relay.Services(), service):
-		return t, m.service(ctx, &t, n, service, rest)
-	case kind == "template":
+	}
+	kind, rest, err := kindOf(c.To)
+	switch {
+	case err != nil:
+		return t, err
+	case kind == kindTemplate:
 		return t, m.template(ctx, &t, n, rest)
-	default:
+	case kind == kindApplication:
 		return t, m.application(ctx, &t, n)
+	default:
+		return t, m.service(ctx, &t, n, relay.Service(kind), rest)
 	}
 }
 
 // settings checks and sets what has nothing to do with the kind of target.
-func (m *targetMaker) settings(t *relay.Target, c targetConfig) error {
+func (m *targetMaker) settings(t *relay.Target, n namedTarget) error {
+	c := n.config
 	for _, word := range c.Only {
 		if word == recovered {
 			t.Recovered = true
 			continue
 		}
-		event, err := parseEvent(word)
-		if err != nil {
-			return err
+		event, ok := owox.ParseEventType(word)
+		if !ok {
+			return usagef("unknown event %q%s", word, oneOf(word, append(eventNames(), recovered)))
 		}
 		t.Events = append(t.Events, event)
 	}
@@ -233,15 +248,19 @@ func (m *targetMaker) settings(t *relay.Target, c targetConfig) error {
 	}
 	const most = 10_000 // that River takes
 	switch {
-	case c.Concurrency < 0 || c.Concurrency > most:
-		return usagef("concurrency %d: want 1 to %d", c.Concurrency, most)
-	case c.For < 0 || c.Group < 0 || c.Timeout < 0:
-		return usagef("want times of more than 0")
+	case c.Concurrency < 1 || c.Concurrency > most:
+		return usagef("%s %d: want 1 to %d", n.setting("concurrency"), c.Concurrency, most)
+	case c.For <= 0:
+		return usagef("%s %v: want more than 0", n.setting("for"), c.For)
+	case c.Timeout <= 0:
+		return usagef("%s %v: want more than 0", n.setting("timeout"), c.Timeout)
+	case c.Group < 0:
+		return usagef("%s %v: want 0 or more", n.setting("group"), c.Group)
 	case c.Ordered && c.Group > 0:
 		return usagef("a message for many has no order: leave out ordered or group")
 	}
 	t.Projects, t.DataMarts, t.Invalid, t.Ordered = c.Project, c.DataMart, c.Invalid, c.Ordered
-	t.Group, t.GroupByMart, t.Concurrency, t.For, t.Limit = c.Group, c.GroupBy == "data-mart", c.Concurrency, c.For, cmp.Or(c.Timeout, owox.Timeout)
+	t.Group, t.GroupByMart, t.Concurrency, t.For, t.Limit = c.Group, c.GroupBy == "data-mart", c.Concurrency, c.For, c.Timeout
 	return nil
 }
 
@@ -255,138 +274,4 @@ func parseMatch(a *app, text string) (expect.Match, error) {
 		a.note("note: %s is not a documented member%s", path, didYouMean(path, fieldPaths()))
 	}
 	return expect.Match{Path: path, Value: value}, nil
-}
-
-// connect returns what delivers to an endpoint, and the headers to set. Those
-// that configuration has for endpoints of OWOX are not for services.
-func (m *targetMaker) connect(ctx context.Context, t *relay.Target, n namedTarget, to target, service bool) (*sender.Sender, []owox.Header, error) {
-	flags := m.flags.endpoint
-	switch {
-	case !n.flags:
-		flags = endpointFlags{headers: n.config.Header, timeout: t.Limit, insecure: n.config.Insecure, caCert: n.config.CACert}
-	case service:
-		flags = endpointFlags{timeout: flags.timeout}
-		for name, take := range map[string]func(){
-			keyHeader:   func() { flags.headers = m.flags.endpoint.headers },
-			keyInsecure: func() { flags.insecure = m.flags.endpoint.insecure },
-			keyCACert:   func() { flags.caCert = m.flags.endpoint.caCert },
-		} {
-			if m.flags.endpoint.changed(name) {
-				take()
-			}
-		}
-	}
-	options, headers, err := flags.options(ctx, m.app, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	t.Limit = options.Timeout
-	options.Relayed = true
-	s := sender.New(options)
-	m.senders = append(m.senders, s)
-	return s, headers, nil
-}
-
-func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedTarget) error {
-	if t.Group > 0 {
-		return usagef("an application gets deliveries as they came: leave out group")
-	}
-	to, err := m.app.resolveEndpoint([]string{n.config.To})
-	if err == nil {
-		err = m.app.allowReal(ctx, to, m.flags.yes)
-	}
-	if err != nil {
-		return err
-	}
-	s, headers, err := m.connect(ctx, t, n, to, false)
-	if err != nil {
-		return err
-	}
-	t.Name = cmp.Or(t.Name, strings.TrimPrefix(n.config.To, "@"))
-	if !validName.MatchString(t.Name) || len(t.Name) > maxTargetName {
-		t.Name = nameOf(to.url)
-	}
-	t.Carrier = relay.Application(s, to.url, headers)
-	return nil
-}
-
-// nameOf makes a name of a URL.
-func nameOf(u *url.URL) string {
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(u.Host+u.Path), "-"), "-")
-	return strings.Trim(name[:min(len(name), maxTargetName)], "-")
-}
-
-func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarget, service relay.Service, word string) error {
-	t.Name = cmp.Or(t.Name, string(service))
-	secret, err := m.app.secret(word, n.flags)
-	if err != nil {
-		return err
-	}
-	body := service.BuiltIn()
-	if m.flags.templates != "" {
-		own, err := readTemplate(filepath.Join(m.flags.templates, string(service)+".tmpl"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		if err == nil {
-			body = service.Own(own)
-		}
-	}
-	address := secret
-	if service == relay.PagerDuty {
-		if t.Group > 0 {
-			return usagef("PagerDuty groups alerts itself: leave out group")
-		}
-		address, secret = pagerDuty(secret)
-		if len(t.Events) == 0 && !t.Recovered {
-			t.Events, t.Recovered = []owox.EventType{owox.RunFailed}, true
-		}
-	} else {
-		secret = ""
-	}
-	to, err := parseEndpoint(address)
-	if err != nil {
-		return usagef("%s is not the URL of a channel: want one that starts with https://", service)
-	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
-	if err != nil {
-		return err
-	}
-	t.Pause = service.Pause()
-	t.Carrier = relay.Messages(s, to, headers, body, secret)
-	return nil
-}
-
-// pagerDuty takes apart the key of a service of PagerDuty, and the URL that may
-// stand before it.
-func pagerDuty(secret string) (address, key string) {
-	if address, key, ok := strings.Cut(secret, "#"); ok {
-		return address, key
-	}
-	return relay.PagerDutyURL, secret
-}
-
-func (m *targetMaker) template(ctx context.Context, t *relay.Target, n namedTarget, word string) error {
-	if n.config.Template == "" {
-		return usagef("template: makes its body from a template: pass --template, or template: in the file")
-	}
-	body, err := readTemplate(n.config.Template)
-	if err != nil {
-		return err
-	}
-	address, err := m.app.secret(word, false)
-	if err != nil {
-		return err
-	}
-	to, err := parseEndpoint(address)
-	if err != nil {
-		return usageError{err}
-	}
-	s, headers, err := m.connect(ctx, t, n, target{url: to, from: typed}, true)
-	if err != nil {
-		return err
-	}
-	t.Name = cmp.Or(t.Name, nameOf(&url.URL{Host: to.Host}))
-	t.Carrier = relay.Messages(s, to, headers, body, "")
-	return nil
 }

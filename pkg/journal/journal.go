@@ -111,13 +111,16 @@ type server interface {
 // at returns the database of a journal: in PostgreSQL for a URL, and otherwise
 // in a file, which is made unless it must exist.
 func at(where string, existing bool) (database, error) {
-	if IsURL(where) {
-		return &postgres{url: where, existing: existing}, nil
-	}
-	if existing {
+	switch {
+	case IsURL(where):
+		return &postgres{url: lowerScheme(where), existing: existing}, nil
+	case strings.Contains(where, "://"):
+		return sqliteFile{Redact(where)}, ErrURL
+	case existing:
 		return sqliteFile{where}, mustExist(where)
+	default:
+		return sqliteFile{where}, createFile(where)
 	}
-	return sqliteFile{where}, createFile(where)
 }
 
 // Open opens the journal in a file, or in the PostgreSQL database of a URL. It

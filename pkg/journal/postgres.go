@@ -36,17 +36,24 @@ const (
 
 // IsURL reports whether a journal is in PostgreSQL and not in a file.
 func IsURL(where string) bool {
-	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
+	scheme, _, ok := strings.Cut(where, "://")
+	return ok && (strings.EqualFold(scheme, "postgres") || strings.EqualFold(scheme, "postgresql"))
+}
+
+// lowerScheme returns a URL as pgx knows it.
+func lowerScheme(where string) string {
+	scheme, rest, _ := strings.Cut(where, "://")
+	return strings.ToLower(scheme) + "://" + rest
 }
 
 // Redact returns where a journal is, without the passwords of a URL.
 func Redact(where string) string {
-	if !IsURL(where) {
+	scheme, _, ok := strings.Cut(where, "://")
+	if !ok {
 		return where
 	}
 	u, err := url.Parse(where)
-	if err != nil {
-		scheme, _, _ := strings.Cut(where, "://")
+	if err != nil || !IsURL(where) {
 		return scheme + "://…" // nobody knows what in it is a password
 	}
 	query := strings.Split(u.RawQuery, "&")

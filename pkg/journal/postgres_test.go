@@ -115,6 +115,7 @@ func TestWhatDatabaseCannotBeOpened(t *testing.T) {
 		"not a number":       {changed(func(u *url.URL) { u.RawQuery = "pool_max_conns=many&password=wrong-password" }), ErrURL, "pool_max_conns"},
 		"one connection":     {changed(func(u *url.URL) { u.RawQuery = "pool_max_conns=1" }), ErrURL, "want 2 or more"},
 		"not a URL":          {"postgres://owner:wrong-password@%zz/", ErrURL, ""},
+		"another database":   {"mysql://owner:wrong-password@127.0.0.1/d", ErrURL, "mysql://…"},
 		"password elsewhere": {changed(func(u *url.URL) { u.User, u.RawQuery = url.User("owner"), "password=wrong-password" }), ErrLogin, ""},
 	} {
 		for how, open := range map[string]func(context.Context, string) (*Journal, error){"writing": OpenExisting, "reading": OpenReading} {
@@ -418,6 +419,8 @@ func TestPasswordsAreRedacted(t *testing.T) {
 		"postgres:///d?host=/run&password=secret&sslPassword=secret": "postgres:///d?host=/run&password=xxxxx&sslPassword=xxxxx",
 		"postgres://u:secret%@h/d":                                   "postgres://…",
 		"postgres://u:sec/ret@h/d":                                   "postgres://…",
+		"POSTGRES://u:secret@h/d":                                    "postgres://u:xxxxx@h/d",
+		"mysql://u:secret@h/d":                                       "mysql://…",
 	} {
 		if got := Redact(where); got != want {
 			t.Errorf("%s is shown as %s, want %s", where, got, want)

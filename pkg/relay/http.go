@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ const PagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
 // Application returns the carrier to an application, which gets deliveries as
 // they came: the same bytes and headers, and the query strings of both URLs.
 func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
-	return carrier{sender: s, shown: sender.Redact(to.String()), own: headers, request: func(b Batch) (sender.Request, error) {
+	return carrier{sender: s, shown: sender.Redact(to.String()), own: headers, secrets: secretsOf(to, headers), request: func(b Batch) (sender.Request, error) {
 		request := sender.Again(to, b.Deliveries[0])
 		for _, h := range headers {
 			request = request.WithHeader(h)
@@ -63,7 +64,8 @@ func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
 // is secret. The secret is what the template finds there, such as a key.
 func Messages(s *sender.Sender, to *url.URL, headers []owox.Header, t *Template, secret string) Carrier {
 	shown := to.Scheme + "://" + to.Host + "/…"
-	return carrier{sender: s, shown: shown, own: headers, secrets: []string{secret, to.RequestURI(), to.EscapedPath()}, request: func(b Batch) (sender.Request, error) {
+	secrets := secretsOf(to, headers, secret, to.RequestURI(), to.EscapedPath())
+	return carrier{sender: s, shown: shown, own: headers, secrets: secrets, request: func(b Batch) (sender.Request, error) {
 		body, err := t.body(newMessage(b), secret)
 		contentType := "text/plain; charset=utf-8"
 		if jsontext.Value(body).IsValid() {
@@ -99,11 +101,9 @@ func (c carrier) Carry(ctx context.Context, b Batch) delivery.Attempt {
 	if attempt.Failure != nil {
 		attempt.Failure.Error, attempt.Failure.Hint = c.hide(attempt.Failure.Error), c.hide(attempt.Failure.Hint)
 	}
-	if len(c.secrets) > 0 { // which answers may repeat
-		attempt.Body = []byte(c.hide(string(attempt.Body)))
-		for n := range attempt.Headers {
-			attempt.Headers[n].Value = c.hide(attempt.Headers[n].Value)
-		}
+	attempt.Body = []byte(c.hide(string(attempt.Body))) // answers may repeat secrets
+	for n := range attempt.Headers {
+		attempt.Headers[n].Value = c.hide(attempt.Headers[n].Value)
 	}
 	return attempt
 }
@@ -125,12 +125,47 @@ func (c carrier) Show(b Batch) (string, error) {
 	return c.hide(shown + "\n" + string(request.Body)), nil
 }
 
+// minSecret is the length from which values of headers and queries are hidden:
+// shorter ones are in any text.
+const minSecret = 6
+
+// plainHeaders have no secrets.
+var plainHeaders = []string{"accept", "content-type", "host", "user-agent"}
+
+// secretsOf returns what is secret in a URL and in headers that are set, and
+// more: values, also unescaped and without the word in front of credentials. The
+// longest are first, since one may be in another.
+func secretsOf(to *url.URL, headers []owox.Header, more ...string) []string {
+	var found []string
+	for _, h := range headers {
+		if !slices.Contains(plainHeaders, strings.ToLower(h.Name)) {
+			_, credentials, _ := strings.Cut(h.Value, " ")
+			found = append(found, h.Value, credentials)
+		}
+	}
+	for param := range strings.SplitSeq(to.RawQuery, "&") {
+		_, value, ok := strings.Cut(param, "=")
+		if !ok {
+			value = param
+		}
+		plain, _ := url.QueryUnescape(value) // of none that is malformed
+		found = append(found, value, plain)
+	}
+	user := to.User.Username()
+	password, ok := to.User.Password()
+	found = append(found, password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+	if !ok { // a name alone may be a token
+		found = append(found, user)
+	}
+	found = slices.DeleteFunc(found, func(secret string) bool { return len(secret) < minSecret })
+	more = slices.DeleteFunc(more, func(secret string) bool { return len(secret) < 2 })
+	return slices.SortedFunc(slices.Values(append(found, more...)), func(a, b string) int { return len(b) - len(a) })
+}
+
 // hide takes secrets out of a text.
 func (c carrier) hide(text string) string {
 	for _, secret := range c.secrets {
-		if len(secret) > 1 {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
+		text = strings.ReplaceAll(text, secret, "…")
 	}
 	return text
 }

@@ -285,3 +285,29 @@ func TestNothingThatIsSetIsShown(t *testing.T) {
 		t.Errorf("a channel that repeats its URL: got %s, %+v, want its answer without the secret", all, a.Failure)
 	}
 }
+
+func TestAnswersThatRepeatSecretsAreShownWithoutThem(t *testing.T) {
+	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		unescaped := r.URL.Query().Get("token")
+		w.Header().Set("Location", "/there?"+r.URL.RawQuery)
+		w.Header().Set("X-Seen", r.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		_, _ = fmt.Fprintf(w, "%s %s %s %s for %s", r.Header.Get("Authorization"), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.URL.RawQuery, unescaped, r.Header.Get("Content-Type"))
+	}))
+	defer fake.Close()
+	s := sender.New(sender.Options{Relayed: true})
+	defer s.Close()
+	to, _ := url.Parse(fake.URL + "/hook?token=s3cr3t%2Fone&k=v")
+	set := []owox.Header{{Name: "Authorization", Value: "Bearer s3cr3t-two"}, {Name: "Content-Type", Value: "application/json"}}
+	text, err := relay.ParseTemplate("own", "{{.Title}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]relay.Carrier{"an application": relay.Application(s, to, set), "a template": relay.Messages(s, to, set, text, "")} {
+		a := c.Carry(t.Context(), relay.Single(received(t, owox.RunFailed, nil)))
+		all := fmt.Sprintf("%s %+v %+v", a.Body, a.Headers, a.Failure)
+		if !strings.HasSuffix(string(a.Body), " for application/json") || strings.Contains(all, "s3cr3t") {
+			t.Errorf("%s: got %s, want the answer without secrets", name, all)
+		}
+	}
+}

@@ -27,10 +27,13 @@ type Template struct {
 func ParseTemplate(name, text string) (*Template, error) {
 	parsed, err := template.New(name).Option("missingkey=error").Funcs(functions("")).Parse(text)
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
+		return nil, placed(err)
 	}
 	return &Template{template: parsed}, nil
 }
+
+// placed returns an error of text/template that begins with its place.
+func placed(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "template: ")) }
 
 // BuiltIn returns the template of a service.
 func (s Service) BuiltIn() *Template {
@@ -51,7 +54,7 @@ func (t *Template) body(m Message, secret string) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if err := copied.Funcs(functions(secret)).Execute(&out, m); err != nil {
-		return nil, fmt.Errorf("message from the template %w", err)
+		return nil, fmt.Errorf("cannot make a message: %w", placed(err))
 	}
 	if value := jsontext.Value(out.Bytes()); t.mustJSON && !value.IsValid() {
 		return nil, fmt.Errorf("the template %s does not make JSON: quote values with json", t.template.Name())
