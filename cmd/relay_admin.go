@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -85,6 +86,9 @@ func (a *admin) ready(ctx context.Context) error {
 		}
 		return struct{}{}, err
 	})
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("the database did not answer within %v", adminTimeout/2)
+	}
 	return err
 }
 
@@ -132,14 +136,14 @@ func (a *admin) write(w http.ResponseWriter, r *http.Request) {
 	var text bytes.Buffer
 	a.metrics.WritePrometheus(&text)
 	now.WritePrometheus(&text)
-	_, _ = help.WriteString(w, text.String()) // whoever asked may be gone
+	_, _ = metricsHelp.WriteString(w, text.String()) // whoever asked may be gone
 }
 
 // secondsUpTo are the bounds of buckets: OWOX waits for 10 seconds.
 var secondsUpTo = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// help adds to the metadata what the metrics are.
-var help = func() *strings.Replacer {
+// metricsHelp adds to the metadata what the metrics are.
+var metricsHelp = func() *strings.Replacer {
 	var pairs []string
 	for _, family := range [][2]string{
 		{"answer_seconds", "Time from the arrival of a request to its answer."},
