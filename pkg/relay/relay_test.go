@@ -18,6 +18,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/validate"
+	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
 
 // carrier is a target that remembers what reached it.
@@ -198,6 +199,42 @@ func TestRelaysOfOtherTargetsTakeNothingAway(t *testing.T) {
 			running(t, relay.Options{Journal: two, Targets: []relay.Target{{Name: "alerts", Carrier: alerts}}})
 			eventually(t, "delivered to the other too", 55, func() int { return len(alerts.ids()) })
 		})
+	}
+}
+
+func TestARelayThatStartsDuringAnOutageGoesOn(t *testing.T) {
+	if _, err := pgtest.Find(); err != nil {
+		t.Skip(err)
+	}
+	server, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	where, err := server.Fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, c := openJournal(t, where), &carrier{}
+	r, err := relay.Open(t.Context(), relay.Options{Journal: j, Targets: []relay.Target{{Name: "app", Carrier: c}}, Log: func(line string) { t.Log(line) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	time.Sleep(2 * time.Second) // it tries meanwhile
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, j, event("id", "m", "r", owox.RunFailed))
+	eventually(t, "delivered after the outage", 1, func() int { return len(c.ids()) })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -172,8 +172,11 @@ func (w *worker) NextRetry(j *river.Job[jobArgs]) time.Time {
 
 func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, claim) verdict) error {
 	q.do = do
-	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("start the queue: %w", err)
+	for err := q.client.Start(context.WithoutCancel(ctx)); err != nil; err = q.client.Start(context.WithoutCancel(ctx)) {
+		q.log.Warn("Client: cannot start", "err", err) // the database may be gone just then
+		if !sleep(ctx, errorPause) {
+			return nil
+		}
 	}
 	<-ctx.Done()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.finish+stopMargin)
