@@ -46,8 +46,8 @@ func (b *bench) serveListen(flags ...string) (*server, error) {
 	return b.start("listen", exec.CommandContext(b.ctx, b.owoxhook, append([]string{"listen", "--addr", "127.0.0.1:0"}, flags...)...))
 }
 
-// start starts a server whose first line on standard error says where it
-// serves. What it writes to standard output is thrown away by the system.
+// start starts a server whose first line on standard error, after one that names
+// targets, says where it serves. What it writes to standard output is thrown away by the system.
 func (b *bench) start(name string, cmd *exec.Cmd) (*server, error) {
 	s := &server{name: name, cmd: cmd}
 	cmd.Env = b.environment()
@@ -60,6 +60,9 @@ func (b *bench) start(name string, cmd *exec.Cmd) (*server, error) {
 	}
 	reader := bufio.NewReader(out)
 	line, err := reader.ReadString('\n')
+	if strings.HasPrefix(line, "relaying to ") {
+		line, err = reader.ReadString('\n')
+	}
 	if s.url = regexp.MustCompile(`http://\S+`).FindString(line); s.url == "" {
 		s.stop()
 		return nil, fmt.Errorf("%s did not say where it serves: %s%w", filepath.Base(cmd.Path), line, err)
