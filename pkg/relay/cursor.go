@@ -112,12 +112,9 @@ func (r *Relay) feedFrom(ctx context.Context, from int64, names []string, cursor
 
 // plan adds the jobs for a delivery.
 func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry, names []string, cursors map[string]cursor) ([]job, error) {
-	var earlier []journal.Entry
-	if e.Duplicate || e.SameRun {
-		var err error
-		if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err != nil {
-			return nil, err
-		}
+	earlier, err := r.earlier(ctx, e)
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range names {
 		t := r.targets[name]
@@ -143,8 +140,17 @@ func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry, names []s
 	return jobs, nil
 }
 
+// earlier returns the deliveries that one repeats. OWOX sends a run again under a
+// new id after a crash of its own.
+func (r *Relay) earlier(ctx context.Context, e journal.Entry) ([]journal.Entry, error) {
+	if !e.Duplicate && !e.SameRun {
+		return nil, nil
+	}
+	return r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan))
+}
+
 // isFirst reports whether a target, which began after a delivery, had none of the
-// earlier deliveries of an event. OWOX sends a run again under a new id after a crash of its own.
+// earlier deliveries of an event.
 func (r *Relay) isFirst(ctx context.Context, t *target, earlier []journal.Entry, began int64) (bool, error) {
 	for _, e := range earlier {
 		if had, _, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > began {
@@ -178,6 +184,9 @@ func (r *Relay) hold(ctx context.Context) error {
 	}
 	if err := r.journal.Hold(ctx, first, spared); err != nil {
 		return err
+	}
+	for _, s := range spared { // a window that was given up may be tried again
+		first = min(first, s.First)
 	}
 	return r.queue.tidy(ctx, first)
 }
@@ -225,9 +234,9 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 			return err
 		}
 		wanted, recovered, err := r.want(ctx, t.Conditions, e)
-		if err == nil && wanted && (e.Duplicate || e.SameRun) {
+		if err == nil && wanted {
 			var earlier []journal.Entry
-			if earlier, err = r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan)); err == nil {
+			if earlier, err = r.earlier(ctx, e); err == nil {
 				wanted, err = r.isFirst(ctx, t, earlier, began)
 			}
 		}

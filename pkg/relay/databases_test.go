@@ -33,6 +33,24 @@ func TestMain(m *testing.M) {
 	}))
 }
 
+// OwnServer starts a PostgreSQL server that a test may crash, and returns a
+// database of it.
+func OwnServer(t *testing.T) (own *pgtest.Server, where string) {
+	t.Helper()
+	if _, err := pgtest.Find(); err != nil {
+		t.Skip(err)
+	}
+	own, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = own.Close() })
+	if where, err = own.Fresh(); err != nil {
+		t.Fatal(err)
+	}
+	return own, where
+}
+
 // Databases make a new database each, and return where it is.
 var Databases = map[string]func(testing.TB) string{
 	"sqlite": func(t testing.TB) string { return filepath.Join(t.TempDir(), "journal.db") },

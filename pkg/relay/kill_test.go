@@ -25,7 +25,6 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/receiver"
 	"github.com/owoxhook/owoxhook/pkg/sender"
 	"github.com/owoxhook/owoxhook/pkg/validate"
-	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
 
 // A process of this test receives and relays until it is killed.
@@ -153,18 +152,7 @@ func TestNothingIsLostWhenProcessesAreKilled(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		if _, err := pgtest.Find(); err != nil {
-			t.Skip(err)
-		}
-		server, err := pgtest.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		where, err := server.Fresh()
-		if err != nil {
-			t.Fatal(err)
-		}
+		server, where := OwnServer(t)
 		kill(t, where, 2, rounds, func() {
 			_ = server.Crash() // it is killed
 			if err := server.Restart(); err != nil {

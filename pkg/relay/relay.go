@@ -8,7 +8,7 @@
 // is done again a minute later, and nothing is passed over. Several processes
 // may relay from one database.
 //
-// A failed attempt is repeated by the schedule of [Delays] until time is up. A
+// A failed attempt is repeated by a schedule until time is up. A
 // target that keeps failing is tried less often as a whole, and holds up no
 // other.
 package relay

@@ -18,7 +18,6 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/validate"
-	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
 
 // carrier is a target that remembers what reached it.
@@ -203,18 +202,7 @@ func TestRelaysOfOtherTargetsTakeNothingAway(t *testing.T) {
 }
 
 func TestARelayThatStartsDuringAnOutageGoesOn(t *testing.T) {
-	if _, err := pgtest.Find(); err != nil {
-		t.Skip(err)
-	}
-	server, err := pgtest.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	where, err := server.Fresh()
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, where := relay.OwnServer(t)
 	j, c := openJournal(t, where), &carrier{}
 	r, err := relay.Open(t.Context(), relay.Options{Journal: j, Targets: []relay.Target{{Name: "app", Carrier: c}}, Log: func(line string) { t.Log(line) }})
 	if err != nil {
@@ -421,6 +409,41 @@ func TestAWindowBecomesOneMessage(t *testing.T) {
 		three := "3 of 1 data marts, 3 failed, 0 recovered, 3 named"
 		eventually(t, "message about recoveries", []string{"3 of 3 data marts, 0 failed, 3 recovered, 2 named"}, func() []string { return describe(recovered) })
 		eventually(t, "messages by data mart", []string{three, three, three}, func() []string { return describe(marts) })
+	})
+}
+
+func TestAWindowThatWasGivenUpIsTriedAgainWhole(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		var back atomic.Bool
+		c := &carrier{fail: func(relay.Batch) *delivery.Failure {
+			if back.Load() {
+				return nil
+			}
+			return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
+		}}
+		options := relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Group: 200 * time.Millisecond, For: time.Millisecond}}}
+		r, stop := running(t, options)
+		for i := range 3 {
+			keep(t, j, event(fmt.Sprint("id-", i), "m", fmt.Sprint("r", i), owox.RunFailed))
+		}
+		r.Wake()
+		state := func() string {
+			all, err := r.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(all[0].GivenUp, " given up, ", all[0].Delivered, " delivered")
+		}
+		eventually(t, "the window", "1 given up, 0 delivered", state)
+		back.Store(true)
+		keep(t, j, event("later", "m", "later", owox.RunFailed))
+		eventually(t, "another window", "1 given up, 1 delivered", state)
+		stop()
+		r, _ = running(t, options) // which looks at what is still needed
+		if n, err := r.Retry(t.Context(), relay.Selection{GivenUp: true}); n != 1 || err != nil {
+			t.Errorf("%d tried again, %v, want 1", n, err)
+		}
+		eventually(t, "delivered", "[later id-0 id-1 id-2]", func() string { return fmt.Sprint(c.ids()) })
 	})
 }
 

@@ -266,6 +266,9 @@ func joinWindow[Tx any](tx transaction[Tx], j job) (opened bool, err error) {
 func (q *riverQueue[Tx]) close(ctx context.Context, c claim) (w window, err error) {
 	err = q.db.QueryRowContext(ctx, `UPDATE relay_windows SET closed = TRUE WHERE target = $1 AND first_sequence = $2
 		RETURNING first_sequence, last_sequence, grouped_by`, c.target, c.sequence).Scan(&w.first, &w.last, &w.common)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, errPruned
+	}
 	return w, err
 }
 

@@ -18,10 +18,6 @@ var delays = []time.Duration{
 	2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour, 12 * time.Hour,
 }
 
-// Delays returns the times between the attempts at a delivery. The last one is
-// repeated until time is up.
-func Delays() []time.Duration { return append([]time.Duration(nil), delays...) }
-
 // jitterShare is how much of a delay is left to chance, so that what failed
 // together does not come back together.
 const jitterShare = 0.2
