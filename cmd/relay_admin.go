@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -136,14 +137,14 @@ func (a *admin) write(w http.ResponseWriter, r *http.Request) {
 	var text bytes.Buffer
 	a.metrics.WritePrometheus(&text)
 	now.WritePrometheus(&text)
-	_, _ = metricsHelp.WriteString(w, text.String()) // whoever asked may be gone
+	_, _ = metricsHelp().WriteString(w, text.String()) // whoever asked may be gone
 }
 
 // secondsUpTo are the bounds of buckets: OWOX waits for 10 seconds.
 var secondsUpTo = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // metricsHelp adds to the metadata what the metrics are.
-var metricsHelp = func() *strings.Replacer {
+var metricsHelp = sync.OnceValue(func() *strings.Replacer {
 	var pairs []string
 	for _, family := range [][2]string{
 		{"answer_seconds", "Time from the arrival of a request to its answer."},
@@ -159,7 +160,7 @@ var metricsHelp = func() *strings.Replacer {
 		pairs = append(pairs, line+"\n", line+" "+family[1]+"\n")
 	}
 	return strings.NewReplacer(pairs...)
-}()
+})
 
 // jobs sets how the jobs of each target stand.
 func (a *admin) jobs(now *metrics.Set, all []relay.Status) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
@@ -78,7 +79,7 @@ func (m *targetMaker) application(ctx context.Context, t *relay.Target, n namedT
 
 // nameOf makes a name of a URL.
 func nameOf(u *url.URL) string {
-	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(u.Host+u.Path), "-"), "-")
+	name := strings.Trim(notInName().ReplaceAllString(strings.ToLower(u.Host+u.Path), "-"), "-")
 	return strings.Trim(name[:min(len(name), maxTargetName)], "-")
 }
 
@@ -125,7 +126,7 @@ func (m *targetMaker) service(ctx context.Context, t *relay.Target, n namedTarge
 	return nil
 }
 
-var pagerDutyKey = regexp.MustCompile(`^[\w-]+$`)
+var pagerDutyKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w-]+$`) })
 
 // pagerDuty takes apart the key of a service of PagerDuty, and the URL that may
 // stand before it.
@@ -134,7 +135,7 @@ func pagerDuty(secret string) (address, key string, err error) {
 	if !ok {
 		address, key = relay.PagerDutyURL, secret
 	}
-	if !pagerDutyKey.MatchString(key) {
+	if !pagerDutyKey().MatchString(key) {
 		return "", "", usagef("what follows pagerduty: is not the key of an integration, nor a URL with #KEY: a key has letters and digits alone")
 	}
 	return address, key, nil

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -220,7 +221,7 @@ func (a *app) secret(word string, onCommandLine bool) (string, error) {
 func (a *app) headerSecrets(headers []string) ([]string, error) {
 	var found []string
 	for _, h := range headers {
-		if parts := secretInHeader.FindStringSubmatch(h); parts != nil {
+		if parts := secretInHeader().FindStringSubmatch(h); parts != nil {
 			secret, err := a.secret(parts[2], false)
 			if err != nil {
 				return nil, fmt.Errorf("header %s: %w", headerName(h), err)
@@ -232,7 +233,9 @@ func (a *app) headerSecrets(headers []string) ([]string, error) {
 	return found, nil
 }
 
-var secretInHeader = regexp.MustCompile(`^([^:]+:\s*(?:[A-Za-z][\w-]*\s+)?)(env:\S+|@.+?)\s*$`)
+var secretInHeader = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([^:]+:\s*(?:[A-Za-z][\w-]*\s+)?)(env:\S+|@.+?)\s*$`)
+})
 
 // checkSecretFile refuses a file that others can change, and names one that
 // others can read: where secrets are mounted they may be meant to.

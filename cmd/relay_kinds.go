@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/owoxhook/owoxhook/pkg/relay"
 )
@@ -16,9 +17,9 @@ const (
 )
 
 var (
-	validName = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
-	notInName = regexp.MustCompile(`[^a-z0-9]+`)
-	kindWord  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+	validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`) })
+	notInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^a-z0-9]+`) })
+	kindWord  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`) })
 )
 
 const (
@@ -26,7 +27,9 @@ const (
 	wantedName    = "want a name of lower-case letters and digits, with single hyphens between them, at most 60"
 )
 
-func isTargetName(name string) bool { return validName.MatchString(name) && len(name) <= maxTargetName }
+func isTargetName(name string) bool {
+	return validName().MatchString(name) && len(name) <= maxTargetName
+}
 
 // splitName takes the name off a target. In front of a URL any word is meant to
 // be one; a command may begin with a variable.
@@ -56,9 +59,9 @@ func kindOf(to string) (kind, rest string, err error) {
 		return kind, rest, nil
 	case strings.HasPrefix(to, "@"), ok && (kind == "http" || kind == "https"):
 		return kindApplication, to, nil
-	case ok && kindWord.MatchString(word) && strings.HasPrefix(rest, "//"):
+	case ok && kindWord().MatchString(word) && strings.HasPrefix(rest, "//"):
 		return "", "", usagef("scheme %s is not supported: use http or https", word)
-	case ok && kindWord.MatchString(word):
+	case ok && kindWord().MatchString(word):
 		if near := nearest(word, kinds); near != "" {
 			return "", "", usagef("unknown kind of target %q: did you mean %s:?", word+":", near)
 		}

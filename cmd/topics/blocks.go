@@ -3,6 +3,7 @@ package topics
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // kind is what a part of a text is. Topics use no more of Markdown than this.
@@ -90,13 +91,13 @@ func parse(source string, seeAlso func(topic string) string) []block {
 	return blocks
 }
 
-var link = regexp.MustCompile(`\[([^]]+)\]\(([^)]+)\)`)
+var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^]]+)\]\(([^)]+)\)`) })
 
 // resolve writes links out: a terminal has nothing to click. What is beside them
 // names files of the repository and places in the same topic.
 func resolve(text string, seeAlso func(string) string) string {
-	return link.ReplaceAllStringFunc(text, func(found string) string {
-		parts := link.FindStringSubmatch(found)
+	return link().ReplaceAllStringFunc(text, func(found string) string {
+		parts := link().FindStringSubmatch(found)
 		words, target := parts[1], parts[2]
 		file, _, _ := strings.Cut(target, "#")
 		if topic, ok := strings.CutSuffix(file, ".md"); ok && !strings.Contains(file, "/") {

@@ -5,18 +5,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Page returns how the manual names a topic.
 func (t Topic) Page() string { return "owoxhook-" + t.Name + "(7)" }
 
 var (
-	command = regexp.MustCompile("(?:owoxhook |`)([a-z]+)\\b")
-	other   = regexp.MustCompile(`(?:owoxhook help |\]\()([a-z-]+)`)
+	command = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("(?:owoxhook |`)([a-z]+)\\b") })
+	other   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:owoxhook help |\]\()([a-z-]+)`) })
 )
 
 // Commands returns those of some commands that a topic names.
-func (t Topic) Commands(all []string) []string { return t.names(command, all) }
+func (t Topic) Commands(all []string) []string { return t.names(command(), all) }
 
 // Topics returns the other topics that a topic names.
 func (t Topic) Topics() (others []Topic) {
@@ -26,7 +27,7 @@ func (t Topic) Topics() (others []Topic) {
 			all = append(all, topic.Name)
 		}
 	}
-	for _, name := range t.names(other, all) {
+	for _, name := range t.names(other(), all) {
 		others = append(others, Topic{Name: name})
 	}
 	return others

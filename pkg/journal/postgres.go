@@ -23,6 +23,7 @@ type postgres struct {
 	reading  bool // nothing is written
 	pool     *pgxpool.Pool
 	db       *sql.DB // over pool
+	insert   string  // insertion, once it is known; for the goroutine that writes
 }
 
 const minConns = 2
@@ -192,7 +193,10 @@ func (p *postgres) insertAll(ctx context.Context, conn *sql.Conn, rows []*row) e
 		some := apart(rows)
 		rows = rows[len(some):]
 		columns, types := p.columns(some)
-		batch.Queue(insertion(types), columns...).Query(func(came pgx.Rows) error {
+		if p.insert == "" {
+			p.insert = insertion(types)
+		}
+		batch.Queue(p.insert, columns...).Query(func(came pgx.Rows) error {
 			for i := 0; came.Next(); i++ {
 				if err := some[i].scan(came); err != nil {
 					return err
