@@ -91,7 +91,7 @@ type database interface {
 	openReader(ctx context.Context) (*sql.DB, error)
 	migrations() (dialect goose.Dialect, folder string)
 	recognise(ctx context.Context, db *sql.DB) error                                // ErrCorrupt: it is another program's
-	begin() string                                                                  // of a transaction that writes
+	begin(ctx context.Context, conn *sql.Conn) error                                // a transaction that writes
 	rebind(query string) string                                                     // with this database's marks for arguments
 	args(values []any) []any                                                        // as this database takes them
 	explain(err error) error                                                        // joins one of this package's errors to it
@@ -203,6 +203,9 @@ func (j *Journal) prepare(ctx context.Context) error {
 	}
 	j.conn = conn
 	if j.server == nil {
+		if _, err = conn.ExecContext(ctx, "PRAGMA "+askOften); err != nil {
+			return err
+		}
 		j.insert, err = conn.PrepareContext(ctx, j.rebind(insertDelivery))
 	}
 	if err != nil {

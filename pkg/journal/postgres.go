@@ -148,11 +148,12 @@ func (p *postgres) recognise(ctx context.Context, db *sql.DB) error {
 //
 // A plan is made once and used on and on: one that reads all of a table is good
 // only as long as there is next to nothing in it.
-func (*postgres) begin() string {
-	return `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+func (*postgres) begin(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 		SET LOCAL lock_timeout = 4000; SET LOCAL idle_in_transaction_session_timeout = 3000; SET LOCAL enable_seqscan = off;
 		SELECT set_config('synchronous_commit', 'on', TRUE) WHERE current_setting('synchronous_commit') = 'off';
-		SELECT pg_advisory_xact_lock('deliveries'::regclass::bigint)`
+		SELECT pg_advisory_xact_lock('deliveries'::regclass::bigint)`)
+	return err
 }
 
 // rebind numbers the arguments of a query. There is no ? in its texts.

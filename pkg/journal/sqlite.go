@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -17,9 +18,25 @@ import (
 // sqliteFile is an SQLite database in a file.
 type sqliteFile struct{ file string }
 
-// busyTimeout is how long, in milliseconds, other programs that write are
-// waited for: OWOX gives up after 10 seconds, and does not try again then.
-const busyTimeout = "busy_timeout(4000)"
+// Other programs that write are waited for as long as the timeout, in
+// milliseconds: OWOX gives up after 10 seconds, and does not try again then.
+// SQLite asks for its lock ever more rarely, and a program that writes all the
+// time gives it back for moments only: who has to compete with it asks often.
+const (
+	busyTimeout = "busy_timeout(4000)"
+	askOften    = "busy_timeout(8)" // and insist
+	patience    = 4 * time.Second
+)
+
+// insist does something over a connection that asks often, until it gets the
+// lock or has waited for as long as others do.
+func (s sqliteFile) insist(do func() error) error {
+	for end := time.Now().Add(patience); ; {
+		if err := do(); !isAny(s.explain(err), ErrBusy) || time.Now().After(end) {
+			return err
+		}
+	}
+}
 
 // createFile makes the file of a journal, and its folder, where there is none:
 // deliveries are private. A symbolic link may lead there. A file
@@ -71,7 +88,12 @@ func (sqliteFile) recognise(ctx context.Context, db *sql.DB) error {
 }
 
 // begin waits for other processes here, not halfway.
-func (sqliteFile) begin() string { return "BEGIN IMMEDIATE" }
+func (s sqliteFile) begin(ctx context.Context, conn *sql.Conn) error {
+	return s.insist(func() error {
+		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return err
+	})
+}
 
 func (sqliteFile) rebind(query string) string { return query }
 
@@ -151,23 +173,32 @@ const autoVacuumIncremental = 2
 // tidy makes the file as small as what is in it. A file that was made before
 // space could be given back is written anew for that, once.
 func (s sqliteFile) tidy(ctx context.Context) error {
-	db, err := s.open("rw", false, busyTimeout, "auto_vacuum(incremental)", "synchronous(FULL)")
+	db, err := s.open("rw", false, askOften, "auto_vacuum(incremental)", "synchronous(FULL)")
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // what was done is committed
 	var mode, free int64
-	if err := db.QueryRowContext(ctx, "SELECT auto_vacuum FROM pragma_auto_vacuum").Scan(&mode); err != nil {
+	query := func(query string, to *int64) error {
+		return s.insist(func() error { return db.QueryRowContext(ctx, query).Scan(to) })
+	}
+	exec := func(statement string) error {
+		return s.insist(func() error {
+			_, err := db.ExecContext(ctx, statement)
+			return err
+		})
+	}
+	if err := query("SELECT auto_vacuum FROM pragma_auto_vacuum", &mode); err != nil {
 		return err
 	}
 	if mode != autoVacuumIncremental {
-		_, err = db.ExecContext(ctx, "VACUUM")
+		err = exec("VACUUM")
 	}
 	for err == nil {
-		if err = db.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil || free == 0 {
+		if err = query("SELECT freelist_count FROM pragma_freelist_count", &free); err != nil || free == 0 {
 			break
 		}
-		_, err = db.ExecContext(ctx, "PRAGMA incremental_vacuum(256)")
+		err = exec("PRAGMA incremental_vacuum(256)")
 	}
 	if err == nil {
 		_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // as far as others let it

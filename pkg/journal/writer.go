@@ -172,13 +172,13 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 // beginGroup begins a transaction, on a new connection if the last one was lost
 // since.
 func (j *Journal) beginGroup(ctx context.Context) error {
-	_, err := j.conn.ExecContext(ctx, j.begin())
+	err := j.begin(ctx, j.conn)
 	if j.server == nil || !errors.Is(j.explain(err), ErrUnreachable) {
 		return err
 	}
 	_ = j.closeConn() // it is lost
 	if err = j.prepare(ctx); err == nil {
-		_, err = j.conn.ExecContext(ctx, j.begin())
+		err = j.begin(ctx, j.conn)
 	}
 	return err
 }
