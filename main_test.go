@@ -560,7 +560,7 @@ func TestInterruptedCheckSaysSo(t *testing.T) {
 // What differs between two runs of the same command: of an id, also what an
 // excerpt leaves of it.
 var varies = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|…[0-9a-f-]+"` +
-	`|\brun-[0-9a-f]{6}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
+	`|\brun-[0-9a-f]{16}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|\b\d\d:\d\d:\d\d\b|127\.0\.0\.1:\d{5}|[0-9.]+(ms|µs)|time="[0-9.]+"`)
 
 // TestReadme runs the commands of the README and of help topics that are marked
 // to be run, those of one text in one directory with the files that it shows, and

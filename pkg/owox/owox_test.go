@@ -76,6 +76,17 @@ func TestFixturesAreNoRepetitions(t *testing.T) {
 	}
 }
 
+func TestSamplesWhoseIDsBeginAlikeAreOfDifferentRuns(t *testing.T) {
+	runs := map[string]string{}
+	for _, id := range []string{"27c3b1aa-0000-4000-8000-000000000001", "27c3b1ff-0000-4000-8000-000000000002"} {
+		identity := owox.Identify(owox.Sample{Event: owox.RunFailed, ID: uuid.MustParse(id)}.JSON())
+		if other := runs[identity.RunID]; other != "" || identity.RunID == "" {
+			t.Errorf("%s and %s are both of run %q", other, id, identity.RunID)
+		}
+		runs[identity.RunID] = id
+	}
+}
+
 func TestParseEventType(t *testing.T) {
 	tests := []struct {
 		word string

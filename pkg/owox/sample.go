@@ -2,6 +2,7 @@ package owox
 
 import (
 	"bytes"
+	"encoding/hex"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,7 +23,8 @@ type Sample struct {
 var documentedID = uuid.MustParse("550e8400-e29b-41d4-a716-446655440000")
 
 // runID is the run of the documented example, of the Test button, or one of the
-// sample's own: the same run under several ids would be a repetition.
+// sample's own: the same run under several ids would be a repetition, and a load
+// of a million would have some if fewer than 62 random bits told them apart.
 func (s Sample) runID() string {
 	switch {
 	case s.Test:
@@ -30,7 +32,7 @@ func (s Sample) runID() string {
 	case s.ID == documentedID:
 		return "run-xyz789"
 	default:
-		return "run-" + s.ID.String()[:6]
+		return "run-" + hex.EncodeToString(s.ID[8:])
 	}
 }
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -217,6 +218,11 @@ func kill(t *testing.T, where string, relays, rounds int, crash func()) {
 	}
 	if n := missing(); n > 0 || len(deliveries.acked) < rounds/2 {
 		t.Errorf("%d of %d deliveries that were answered with 2xx did not arrive\n%s", n, len(deliveries.acked), waiting.list(t))
+		for id := range deliveries.acked {
+			if target.bodies[id] == nil {
+				waiting.explain(t, id)
+			}
+		}
 	}
 	target.mu.Lock()
 	defer target.mu.Unlock()
@@ -267,6 +273,29 @@ func (j jobs) list(t *testing.T) string {
 		fmt.Fprintf(&out, "%+v\n", job)
 	}
 	return out.String()
+}
+
+// explain logs what is known of a delivery that did not arrive.
+func (j jobs) explain(t *testing.T, id string) {
+	t.Helper()
+	for e, err := range j.journal.List(t.Context(), journal.Filter{ID: id}) {
+		t.Logf("delivery %d %s, duplicate %v of %d, same run %v as %d, run %s, %v", e.Sequence, e.ID, e.Duplicate, e.DuplicateOf, e.SameRun, e.SameRunAs, e.RunID, err)
+		rows, err := j.journal.DB().QueryContext(t.Context(), "SELECT id, CAST(state AS TEXT), attempt, CAST(attempted_at AS TEXT), CAST(errors AS TEXT) FROM river_job WHERE CAST(args->>'sequence' AS BIGINT) = $1", e.Sequence)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for rows.Next() {
+			var id, attempt int64
+			var state string
+			var at, errors sql.NullString
+			_ = rows.Scan(&id, &state, &attempt, &at, &errors) // for the log
+			t.Logf("job %d is %s after attempt %d at %s: %s", id, state, attempt, at.String, errors.String)
+		}
+		_ = rows.Close()
+	}
+	cursors, err := j.queue.cursors(t.Context())
+	t.Logf("cursors %v, %v, now %v", cursors, err, time.Now())
 }
 
 func freeAddr(t *testing.T) string {
