@@ -28,7 +28,7 @@ journal, and deliver each on to every target until it has arrived: to
 applications, chat channels and commands.
 
 A failed attempt is repeated after 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 5 h,
-10 h, 10 h, and then every 12 h, for 72 h in all. Retry-After is obeyed. 410 ends
+10 h, 10 h, then every 12 h, for 72 h in all. Retry-After is obeyed. 410 ends
 it at once, and 400, 401, 403, 404 and 422 after three attempts. What is given up
 is kept until it is dropped or tried again: see owoxhook relay status, or the page
 that --ui serves.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,25 @@ func answered(status int, headers ...owox.Header) delivery.Attempt {
 
 func retryAfterHeader(value string) owox.Header {
 	return owox.Header{Name: "Retry-After", Value: value}
+}
+
+func TestHelpSaysWhenAttemptsAreRepeated(t *testing.T) {
+	units := strings.NewReplacer("h", " h", "m", " min", "s", " s")
+	var said []string
+	for _, d := range delays {
+		said = append(said, units.Replace(words(d)))
+	}
+	last := len(said) - 1
+	want := strings.Join(said[:last], ", ") + ", then every " + said[last]
+	for _, file := range []string{"../../cmd/relay.go", "../../cmd/topics/relaying.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
 }
 
 func TestWhatBecomesOfADelivery(t *testing.T) {
