@@ -283,9 +283,8 @@ func TestRelayFeedBringsChangesOnly(t *testing.T) {
 	await(t, lines, "job-1-app")
 	f.add(relay.Job{Target: "app", Sequence: 7, State: relay.GivenUp})
 	await(t, lines, "job-7-app")
-	for len(lines) > 0 {
-		<-lines
-	}
+	await(t, lines, "job-1-app") // it stands below the other one
+	await(t, lines, "</section>")
 	time.Sleep(2*relayEvery + relayEvery/2)
 	for len(lines) > 0 {
 		if line := <-lines; strings.Contains(line, "data:") {
