@@ -18,20 +18,21 @@ import (
 // sqliteFile is an SQLite database in a file.
 type sqliteFile struct{ file string }
 
-// Other programs that write are waited for as long as the timeout, in
-// milliseconds: OWOX gives up after 10 seconds, and does not try again then.
+// lockTimeout is how long other programs that write are waited for: OWOX gives
+// up after 10 seconds, and does not try again then.
+const lockTimeout = 4 * time.Second
+
 // SQLite asks for its lock ever more rarely, and a program that writes all the
 // time gives it back for moments only: who has to compete with it asks often.
 const (
-	busyTimeout = "busy_timeout(4000)"
-	askOften    = "busy_timeout(8)" // and insist
-	patience    = 4 * time.Second
+	busyTimeout = "busy_timeout(4000)" // in milliseconds
+	askOften    = "busy_timeout(8)"    // and insist
 )
 
 // insist does something over a connection that asks often, until it gets the
 // lock or has waited for as long as others do.
 func (s sqliteFile) insist(do func() error) error {
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(lockTimeout); ; {
 		if err := do(); !isAny(s.explain(err), ErrBusy) || time.Now().After(end) {
 			return err
 		}
