@@ -238,8 +238,9 @@ func newRelayDropCommand(a *app) *cobra.Command {
 	return newJobsCommand(a, "drop", "dropped", (*relay.Relay).Drop, &cobra.Command{
 		Use:   "drop [ID...]",
 		Short: "Do not deliver what waits or was given up",
-		Long: `Forget what waits or was given up. The deliveries stay in the journal: replay
-can send them. Name deliveries as for replay, or choose them with flags.`,
+		Long: `Forget what waits or was given up, and leave what is being delivered at that
+moment. The deliveries stay in the journal: replay can send them. Name deliveries
+as for replay, or choose them with flags.`,
 		Example: `  owoxhook relay drop --given-up --target alerts
   owoxhook relay drop --target old-app --dry-run`,
 	})

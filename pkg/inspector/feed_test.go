@@ -128,7 +128,7 @@ func TestReadersThatStandStillAreDropped(t *testing.T) {
 	if _, err := fmt.Fprintf(conn, "GET /feed HTTP/1.1\r\nHost: %s\r\n\r\n", strings.TrimPrefix(h.pageURL, "http://")); err != nil {
 		t.Fatal(err)
 	}
-	for opened, deadline := false, time.Now().Add(10*time.Second); !opened || h.page.feeds.Load() > 0; time.Sleep(time.Millisecond) {
+	for opened, deadline := false, time.Now().Add(time.Minute); !opened || h.page.feeds.Load() > 0; time.Sleep(time.Millisecond) {
 		opened = opened || h.page.feeds.Load() == 1
 		if time.Now().After(deadline) {
 			t.Fatalf("opened %v, and %d feeds are open, want one that was opened and dropped", opened, h.page.feeds.Load())

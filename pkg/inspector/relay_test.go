@@ -138,6 +138,7 @@ func (h *house) relays(t testing.TB) *fakeRelay {
 
 func TestRelayPagesShowHowTheRelayStands(t *testing.T) {
 	h := newHouse(t)
+	h.now = time.Now() // or 10 minutes become 9
 	h.deliver(t, sampleBody(t, owox.RunFailed))
 	f := h.relays(t)
 	f.slowed = true
