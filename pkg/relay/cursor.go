@@ -15,6 +15,7 @@ const (
 	batchSize  = 1000                   // deliveries that become jobs at once
 	gather     = 20 * time.Millisecond  // for a batch to grow, so that the journal's own commits come first
 	lookAgain  = time.Second            // for what other processes keep
+	lookOften  = 200 * time.Millisecond // for jobs whose turn may have come
 	holdEvery  = 10 * time.Second       // between two looks at what jobs still need
 	holdSoon   = time.Second            // the same, when there are new ones
 	repeatSpan = 24 * time.Hour         // in which a repetition is one

@@ -67,6 +67,6 @@ func postgresQueue(ctx context.Context, db *sql.DB, pool *pgxpool.Pool, options 
 			return tag.RowsAffected(), err
 		}, func() error { return tx.Commit(ctx) }, func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }}, nil
 	}
-	q := &riverQueue[pgx.Tx]{db: db, driver: riverpgxv5.New(pool), start: start, queueOptions: options}
+	q := &riverQueue[pgx.Tx]{db: db, driver: riverpgxv5.New(pool), start: start, unlocked: "FOR UPDATE SKIP LOCKED", queueOptions: options}
 	return q, newRiver(ctx, q, goose.DialectPostgres)
 }

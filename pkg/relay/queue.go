@@ -24,9 +24,12 @@ type queue interface {
 	work(ctx context.Context, do func(context.Context, claim) verdict) error
 	// close closes the window of a job, which takes no more deliveries.
 	close(ctx context.Context, c claim) (window, error)
-	// ahead returns when the job with the same key before a job is next tried;
-	// false: there is none.
-	ahead(ctx context.Context, c claim) (next time.Time, found bool, err error)
+	// ahead returns how the first job stands that has the same key and is before a
+	// job; false: there is none.
+	ahead(ctx context.Context, c claim) (first standing, found bool, err error)
+	// forward has the jobs with the same key before a job done next, in their
+	// order, but for those that failed and wait.
+	forward(ctx context.Context, c claim) error
 	// oldest returns the first delivery that a job still needs which is not given
 	// up; 0: none does.
 	oldest(ctx context.Context) (sequence int64, err error)
@@ -65,6 +68,12 @@ type claim struct {
 	window   bool
 	attempt  int       // 1 for the first
 	since    time.Time // when it was added
+}
+
+// standing is how a job stands that is not done.
+type standing struct {
+	atHand bool      // it is being done, or was when its process ended
+	next   time.Time // when it is tried otherwise
 }
 
 // window is a run of deliveries that become one message.

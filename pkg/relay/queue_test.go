@@ -258,8 +258,8 @@ func TestJobsOfTheSameKeyAreAhead(t *testing.T) {
 		asked := make(chan string, 1)
 		worked(t, q, func(c claim) verdict {
 			if c.sequence == 13 {
-				next, found, err := q.ahead(context.Background(), c)
-				asked <- fmt.Sprint(found, err, time.Until(next) > 50*time.Minute)
+				first, found, err := q.ahead(context.Background(), c)
+				asked <- fmt.Sprint(found, err, first.atHand, time.Until(first.next) > 50*time.Minute)
 				return verdict{}
 			}
 			return verdict{fate: failed, wait: time.Hour, reason: "down"}
@@ -270,8 +270,8 @@ func TestJobsOfTheSameKeyAreAhead(t *testing.T) {
 			return err == nil && len(jobs) == 2 && jobs[0].Error != "" && jobs[1].Error != ""
 		})
 		advance(t, q, 12, 13, job{target: "a", sequence: 13, key: "k"})
-		if got, want := <-asked, "true <nil> true"; got != want {
-			t.Errorf("ahead: found, error, in an hour: %s, want %s", got, want)
+		if got, want := <-asked, "true <nil> false true"; got != want {
+			t.Errorf("ahead: found, error, at hand, in an hour: %s, want %s", got, want)
 		}
 	})
 }

@@ -80,7 +80,11 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 			return nil, fmt.Errorf("two targets are named %s", t.Name)
 		}
 		r.targets[t.Name] = &target{t, newGate(t, options.Now)}
-		lanes = append(lanes, lane{t.Name, t.Concurrency, t.Limit + 2*maxShut + limitMargin})
+		poll := lookAgain
+		if t.Ordered { // one waits for the other
+			poll = lookOften
+		}
+		lanes = append(lanes, lane{t.Name, t.Concurrency, poll, t.Limit + turnLimit + maxShut + limitMargin})
 		names = append(names, t.Name)
 	}
 	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(r.complaints)}, names); err != nil {
@@ -215,31 +219,38 @@ func (r *Relay) wait(ctx, running context.Context, t *target, c claim) (wait tim
 const journalPause = 5 * time.Second
 
 // turn waits until no job of the same key is before this one. It returns after
-// which time to look again when that takes long.
+// which time to look again when that takes long. Whoever waits here keeps others
+// from being done, maybe the one it waits for.
 func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool) {
 	if c.key == "" {
 		return 0, true
 	}
-	for waited := time.Duration(0); waited < maxShut; waited += turnPause {
-		next, found, err := r.queue.ahead(ctx, c)
+	for waited := time.Duration(0); waited < turnLimit; waited += turnPause {
+		first, found, err := r.queue.ahead(ctx, c)
+		if err == nil && !found {
+			return 0, true
+		}
+		until := first.next.Sub(r.options.Now())
+		if err == nil && !first.atHand && until <= turnPause {
+			err = r.queue.forward(ctx, c)
+		}
 		switch {
 		case err != nil:
 			r.complaints.about(err)
 			return journalPause, false
-		case !found:
-			return 0, true
-		}
-		if until := next.Sub(r.options.Now()); until > turnPause {
-			return until + turnPause, false
-		}
-		if !sleep(ctx, turnPause) {
+		case !first.atHand:
+			return max(until, 0) + turnPause, false
+		case !sleep(ctx, turnPause):
 			return 0, false
 		}
 	}
-	return turnPause, false
+	return turnLimit, false
 }
 
-const turnPause = 50 * time.Millisecond
+const (
+	turnPause = 50 * time.Millisecond
+	turnLimit = time.Second
+)
 
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

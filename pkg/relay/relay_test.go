@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,7 +125,7 @@ func running(t *testing.T, options relay.Options) (r *relay.Relay, stop func()) 
 // eventually waits until what a function returns is as wanted.
 func eventually[T any](t *testing.T, what string, want T, got func() T) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if fmt.Sprint(got()) == fmt.Sprint(want) {
 			return
 		}
@@ -474,6 +475,41 @@ func TestOrderedDeliveriesWaitForThoseBefore(t *testing.T) {
 			t.Errorf("%v came before the one that failed", early)
 		}
 		eventually(t, "of the data mart whose first failed", want, of("a"))
+	})
+}
+
+// After an outage jobs are due in any order, and those whose turn has not come
+// must leave room for those whose turn it is.
+func TestOrderedDeliveriesGoOnAfterAnOutage(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		var up atomic.Bool
+		c := &carrier{fail: func(relay.Batch) *delivery.Failure {
+			if up.Load() {
+				return nil
+			}
+			return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
+		}}
+		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Ordered: true}}})
+		const marts, each = 12, 20
+		want := map[string][]string{}
+		for i := range marts * each {
+			mart := fmt.Sprint("m", i%marts)
+			id := fmt.Sprint(mart, "-", i)
+			want[mart] = append(want[mart], id)
+			keep(t, j, event(id, mart, id, owox.RunFailed))
+		}
+		r.Wake()
+		time.Sleep(8 * time.Second)
+		up.Store(true)
+		start := time.Now()
+		eventually(t, "after the outage", marts*each, func() int { return len(c.ids()) })
+		t.Logf("took %v", time.Since(start))
+		for mart, ids := range want {
+			got := slices.DeleteFunc(c.ids(), func(id string) bool { return !strings.HasPrefix(id, mart+"-") })
+			if !slices.Equal(got, ids) {
+				t.Errorf("of %s came %v, want %v", mart, got, ids)
+			}
+		}
 	})
 }
 

@@ -28,6 +28,9 @@ type riverQueue[Tx any] struct {
 	db     *sql.DB // the same database
 	driver riverdriver.Driver[Tx]
 	start  func(ctx context.Context) (transaction[Tx], error)
+
+	unlocked string // chooses rows that nobody else changes at the moment, and keeps it so
+
 	client *river.Client[Tx]
 	do     func(context.Context, claim) verdict // set before jobs are worked
 }
@@ -44,6 +47,7 @@ type transaction[Tx any] struct {
 type lane struct {
 	target string
 	side   int           // at a time
+	poll   time.Duration // between two looks for jobs that are due
 	limit  time.Duration // of the time of one
 }
 
@@ -75,7 +79,7 @@ func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dial
 		if config.Queues == nil {
 			config.Queues = map[string]river.QueueConfig{}
 		}
-		config.Queues[l.target] = river.QueueConfig{MaxWorkers: l.side}
+		config.Queues[l.target] = river.QueueConfig{MaxWorkers: l.side, FetchPollInterval: l.poll}
 		longest = max(longest, l.limit)
 	}
 	config.JobTimeout, config.RescueStuckJobsAfter = longest, longest+rescueAfter/2
@@ -272,22 +276,33 @@ func (q *riverQueue[Tx]) close(ctx context.Context, c claim) (w window, err erro
 	return w, err
 }
 
-func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (next time.Time, found bool, err error) {
+func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (first standing, found bool, err error) {
 	var id int64
 	err = q.db.QueryRowContext(ctx, `SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'running', 'scheduled')
 		AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT 1`, c.target, c.id, c.key).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, false, nil
+		return first, false, nil
 	}
 	if err != nil {
-		return time.Time{}, false, err
+		return first, false, err
 	}
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
-		return time.Time{}, !errors.Is(err, rivertype.ErrNotFound), err
+		return first, !errors.Is(err, rivertype.ErrNotFound), err
 	}
-	return row.ScheduledAt, true, nil
+	return standing{row.State == rivertype.JobStateRunning, row.ScheduledAt}, true, nil
 }
+
+// forward makes their times those of their ids: River takes the earliest first.
+func (q *riverQueue[Tx]) forward(ctx context.Context, c claim) error {
+	_, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'scheduled')
+		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'scheduled') AND scheduled_at > created_at
+			AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT $4 `+q.unlocked+`)`, c.target, c.id, c.key, maxForward)
+	return err
+}
+
+// maxForward is how many jobs go forward at once.
+const maxForward = 1000
 
 func (q *riverQueue[Tx]) oldest(ctx context.Context) (sequence int64, err error) {
 	var oldest sql.NullInt64 // jobs of a target are in the order of their deliveries
