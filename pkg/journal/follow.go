@@ -86,9 +86,11 @@ func (j *Journal) Repeats(ctx context.Context, e Entry, since time.Time) ([]Entr
 }
 
 // Previous returns the newest valid delivery before one that is of the same
-// data mart but of another run, if there is one. Test events do not count.
+// data mart but of another run, if there is one. Test events and repetitions do
+// not count.
 func (j *Journal) Previous(ctx context.Context, e Entry) (previous Entry, ok bool, err error) {
-	found, err := j.earlier(ctx, "data_mart_id = ? AND sequence < ? AND valid = TRUE AND is_test = FALSE AND project_id = ? AND run_id <> ? ORDER BY sequence DESC LIMIT 1",
+	found, err := j.earlier(ctx, `data_mart_id = ? AND sequence < ? AND valid = TRUE AND is_test = FALSE AND project_id = ? AND run_id <> ?
+		AND duplicate_of IS NULL AND same_run_as IS NULL ORDER BY sequence DESC LIMIT 1`,
 		e.DataMartID, e.Sequence, e.ProjectID, e.RunID)
 	if len(found) == 0 {
 		return Entry{}, false, err

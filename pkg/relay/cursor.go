@@ -119,7 +119,7 @@ func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry, names []s
 	}
 	for _, name := range names {
 		t := r.targets[name]
-		wanted, _, err := r.want(ctx, t.Conditions, e)
+		wanted, err := r.want(ctx, t.Conditions, e)
 		if err == nil && wanted {
 			wanted, err = r.isFirst(ctx, t, earlier, cursors[name].began)
 		}
@@ -150,11 +150,11 @@ func (r *Relay) earlier(ctx context.Context, e journal.Entry) ([]journal.Entry, 
 	return r.journal.Repeats(ctx, e, e.ReceivedAt.Add(-repeatSpan))
 }
 
-// isFirst reports whether a target, which began after a delivery, had none of the
-// earlier deliveries of an event.
+// isFirst reports whether a target, whose conditions hold after a delivery, had
+// none of the earlier deliveries of an event.
 func (r *Relay) isFirst(ctx context.Context, t *target, earlier []journal.Entry, began int64) (bool, error) {
 	for _, e := range earlier {
-		if had, _, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > began {
+		if had, err := r.want(ctx, t.Conditions, e); err != nil || had && e.Sequence > began {
 			return false, err
 		}
 	}
@@ -210,10 +210,7 @@ func (r *Relay) load(ctx context.Context, t *target, c claim) (b Batch, err erro
 		if err != nil {
 			return b, err
 		}
-		recovered := false
-		if t.Recovered {
-			_, recovered, err = r.want(ctx, t.Conditions, e)
-		}
+		recovered, err := r.recovered(ctx, e)
 		b.add(e.Delivery, recovered, 1, marts)
 		return b, err
 	}
@@ -234,7 +231,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		if err != nil {
 			return err
 		}
-		wanted, recovered, err := r.want(ctx, t.Conditions, e)
+		wanted, err := r.want(ctx, t.Conditions, e)
 		if err == nil && wanted {
 			var earlier []journal.Entry
 			if earlier, err = r.earlier(ctx, e); err == nil {
@@ -244,9 +241,14 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		if err != nil {
 			return err
 		}
-		if wanted && (!t.GroupByMart || e.DataMartID == w.common) {
-			b.add(e.Delivery, recovered, t.MaxPerWindow, marts)
+		if !wanted || w.common != "" && e.DataMartID != w.common { // whatever the target groups by now
+			continue
 		}
+		recovered, err := r.recovered(ctx, e)
+		if err != nil {
+			return err
+		}
+		b.add(e.Delivery, recovered, t.MaxPerWindow, marts)
 	}
 	if b.Total == 0 {
 		return errPruned

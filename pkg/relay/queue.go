@@ -11,9 +11,9 @@ import (
 // its suite tells what a new release of River changes. Jobs are work for one
 // target: a delivery, or the deliveries of a window.
 type queue interface {
-	// begin notes targets that were not there before as beginning after a
-	// delivery.
-	begin(ctx context.Context, newest int64, targets []string) error
+	// begin notes targets, by name, that were not there before as beginning after
+	// a delivery, and those whose conditions are others as beginning where they are.
+	begin(ctx context.Context, newest int64, conditions map[string]string) error
 	// cursors returns how far the targets are that there are, or were.
 	cursors(ctx context.Context) (map[string]cursor, error)
 	// advance moves the cursors of some targets and adds jobs for them, in one
@@ -46,7 +46,7 @@ type queue interface {
 
 // cursor is how far a target is.
 type cursor struct {
-	began int64 // the delivery after which it began
+	began int64 // the delivery after which it began, or got its conditions
 	at    int64 // up to which there are jobs for it
 }
 

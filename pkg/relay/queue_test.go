@@ -31,7 +31,7 @@ func suite(t *testing.T, test func(t *testing.T, q queue)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := q.begin(t.Context(), 10, []string{"a", "b"}); err != nil {
+			if err := q.begin(t.Context(), 10, map[string]string{"a": "all", "b": "all"}); err != nil {
 				t.Fatal(err)
 			}
 			if at, err := q.cursors(t.Context()); err != nil || fmt.Sprint(at) != "map[a:{10 10} b:{10 10}]" {
@@ -120,11 +120,17 @@ func TestJobsAreAddedWithTheCursor(t *testing.T) {
 		if s := one(t, q, "a"); s.Waiting != 1 || s.Oldest.IsZero() || s.Next.IsZero() {
 			t.Errorf("status %+v, want one that waits, and times", s)
 		}
-		if err := q.begin(t.Context(), 13, []string{"a", "c"}); err != nil {
+		if err := q.begin(t.Context(), 13, map[string]string{"a": "all", "c": "all"}); err != nil {
 			t.Error(err)
 		}
 		if at, err := q.cursors(t.Context()); err != nil || fmt.Sprint(at) != "map[a:{10 12} b:{10 13} c:{13 13}]" {
 			t.Errorf("the targets are at %v, %v, want the old ones where they were", at, err)
+		}
+		if err := q.begin(t.Context(), 14, map[string]string{"a": "failed"}); err != nil {
+			t.Error(err)
+		}
+		if at, err := q.cursors(t.Context()); err != nil || at["a"] != (cursor{12, 12}) {
+			t.Errorf("the target with other conditions is at %v, %v, want it to begin where it was", at["a"], err)
 		}
 	})
 }

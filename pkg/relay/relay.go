@@ -18,10 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -73,7 +76,7 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 		wake: make(chan struct{}, 1), reading: make(chan struct{}, maxReading), complaints: newComplaints(options),
 	}
 	var lanes []lane
-	var names []string
+	conditions := map[string]string{}
 	for _, t := range options.Targets {
 		t = t.withDefaults()
 		if r.targets[t.Name] != nil {
@@ -85,15 +88,19 @@ func Open(ctx context.Context, options Options) (*Relay, error) {
 			poll = lookOften
 		}
 		lanes = append(lanes, lane{t.Name, t.Concurrency, poll, t.Limit + turnLimit + maxShut + limitMargin})
-		names = append(names, t.Name)
+		text, err := json.Marshal(t.Conditions)
+		if err != nil {
+			return nil, fmt.Errorf("conditions of %s: %w", t.Name, err)
+		}
+		conditions[t.Name] = string(text)
 	}
-	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(r.complaints)}, names); err != nil {
+	if err := r.open(ctx, queueOptions{lanes, options.Finish, now, slog.New(r.complaints)}, conditions); err != nil {
 		return nil, fmt.Errorf("open the relay: %w", err)
 	}
 	return r, nil
 }
 
-func (r *Relay) open(ctx context.Context, options queueOptions, names []string) (err error) {
+func (r *Relay) open(ctx context.Context, options queueOptions, conditions map[string]string) (err error) {
 	if r.queue, err = newQueue(ctx, r.journal, options); err != nil {
 		return err
 	}
@@ -101,17 +108,17 @@ func (r *Relay) open(ctx context.Context, options queueOptions, names []string) 
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	if len(conditions) == 0 {
 		return nil
 	}
-	if err := r.queue.begin(ctx, newest, names); err != nil {
+	if err := r.queue.begin(ctx, newest, conditions); err != nil {
 		return err
 	}
 	cursors, err := r.cursors(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(conditions)) {
 		if at := cursors[name].at; at < newest {
 			r.options.Log(fmt.Sprintf("going on for %s after delivery %d: newer ones, up to %d, are relayed now", name, at, newest))
 		}
@@ -185,6 +192,58 @@ func (r *Relay) do(ctx, running context.Context, c claim) verdict {
 		r.complaints.about(err)
 		return verdict{fate: later, wait: journalPause}
 	}
+	if c.window && t.Group == 0 {
+		return r.carryEach(ctx, t, c, batch.sequences)
+	}
+	return r.carry(ctx, t, c, batch)
+}
+
+// carryEach makes an attempt at every delivery of a window that its target does
+// not group any more, but for those that have arrived.
+func (r *Relay) carryEach(ctx context.Context, t *target, c claim, sequences []int64) verdict {
+	c.window = false
+	tried, all := false, verdict{fate: done}
+	defer func() {
+		if !tried {
+			t.gate.release()
+		}
+	}()
+	for _, c.sequence = range sequences {
+		arrived, err := r.arrived(ctx, t, c.sequence)
+		if err == nil && arrived {
+			continue
+		}
+		var b Batch
+		if err == nil {
+			b, err = r.load(ctx, t, c)
+		}
+		if errors.Is(err, errPruned) {
+			continue
+		}
+		if err != nil {
+			r.complaints.about(err)
+			return verdict{fate: later, wait: journalPause}
+		}
+		tried = true
+		switch v := r.carry(ctx, t, c, b); v.fate {
+		case done:
+		case givenUp: // as the window is, but not before the others were tried
+			all = v
+		default:
+			return v
+		}
+	}
+	return all
+}
+
+// arrived reports whether an attempt at a delivery to a target was a success.
+func (r *Relay) arrived(ctx context.Context, t *target, sequence int64) (bool, error) {
+	attempts, err := r.journal.Attempts(ctx, sequence)
+	return slices.ContainsFunc(attempts, func(a journal.Attempt) bool { return a.OK && a.Target == t.Name }), err
+}
+
+// carry makes an attempt, and keeps how it went.
+func (r *Relay) carry(ctx context.Context, t *target, c claim, batch Batch) verdict {
 	at := r.options.Now()
 	attempt := t.Carrier.Carry(ctx, batch)
 	if ctx.Err() != nil && !attempt.OK() {

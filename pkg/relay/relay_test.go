@@ -313,15 +313,17 @@ func TestConditionsChooseDeliveries(t *testing.T) {
 	invalid.State, invalid.Findings = delivery.StateInvalid, []validate.Finding{{Rule: "r", Severity: validate.Error}}
 	again := event("again", "m1", "r5", owox.RunSuccessful)
 	twice := event("twice", "m1", "r6", owox.RunSuccessful)
+	repeated := event("failed", "m1", "r1", owox.RunFailed)
+	later := event("later", "m1", "r8", owox.RunSuccessful)
 	gone := event("gone", "m3", "r7", owox.RunFailed)
 	gone.State = delivery.StateGone
-	all := []delivery.Delivery{failed, successful, test, invalid, again, twice, gone}
+	all := []delivery.Delivery{failed, successful, test, invalid, again, twice, repeated, later, gone}
 	for _, c := range []struct {
 		name       string
 		conditions relay.Conditions
 		want       []string
 	}{
-		{"none", relay.Conditions{}, []string{"again", "failed", "gone", "successful", "test", "twice"}},
+		{"none", relay.Conditions{}, []string{"again", "failed", "gone", "later", "successful", "test", "twice"}},
 		{"event", relay.Conditions{Events: []owox.EventType{owox.RunFailed}}, []string{"failed", "gone", "test"}},
 		{"recovered", relay.Conditions{Recovered: true}, []string{"again"}},
 		{"failed and recovered", relay.Conditions{Events: []owox.EventType{owox.RunFailed}, Recovered: true, Tests: relay.WithoutTests}, []string{"again", "failed", "gone"}},
@@ -337,7 +339,7 @@ func TestConditionsChooseDeliveries(t *testing.T) {
 			got := &carrier{}
 			r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: got, Conditions: c.conditions}, {Name: "all", Carrier: &carrier{}}}})
 			keep(t, j, all...)
-			eventually(t, "relayed to the target without conditions", 6, func() int { return delivered(t, r, "all") })
+			eventually(t, "relayed to the target without conditions", 7, func() int { return delivered(t, r, "all") })
 			stop()
 			ids := got.ids()
 			slices.Sort(ids)
@@ -385,6 +387,59 @@ func TestRepetitionsReachATargetOnce(t *testing.T) {
 	})
 }
 
+// What a target did not want at the time it has not had.
+func TestARepetitionArrivesThatIsWantedNow(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		c := &carrier{}
+		for _, wants := range []struct {
+			mart string
+			have []string
+		}{{"other", []string{"of other"}}, {"m", []string{"id", "of m", "of other"}}} {
+			target := relay.Target{Name: "a", Carrier: c, Conditions: relay.Conditions{DataMarts: []string{wants.mart}}}
+			r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{target}})
+			keep(t, j, event("id", "m", "run", owox.RunFailed), event("of "+wants.mart, wants.mart, "run of "+wants.mart, owox.RunFailed))
+			r.Wake()
+			eventually(t, "what came", wants.have, func() []string { return slices.Sorted(slices.Values(c.ids())) })
+			stop()
+		}
+	})
+}
+
+// A target that is no channel any more gets all of a window.
+func TestAWindowIsDeliveredOneByOneToATargetThatDoesNotGroup(t *testing.T) {
+	onEach(t, func(t *testing.T, j *journal.Journal) {
+		channel := &carrier{fail: func(relay.Batch) *delivery.Failure { return &delivery.Failure{Kind: delivery.Refused, Error: "down"} }}
+		r, stop := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: channel, Group: time.Second, GroupByMart: true}}})
+		const marts, each = 2, 15 // more than a message names
+		for i := range marts * each {
+			keep(t, j, event(fmt.Sprint("id-", i), fmt.Sprint("m", i%marts), fmt.Sprint("r", i), owox.RunFailed))
+		}
+		r.Wake()
+		eventually(t, "failed", true, func() bool {
+			jobs, err := r.Jobs(t.Context(), relay.Selection{}, 10)
+			return err == nil && len(jobs) == marts && jobs[0].Error != "" && jobs[1].Error != ""
+		})
+		stop()
+		var failed atomic.Bool
+		application := &carrier{fail: func(b relay.Batch) *delivery.Failure {
+			if b.Deliveries[0].ID == "id-20" && failed.CompareAndSwap(false, true) {
+				return &delivery.Failure{Kind: delivery.Reset, Error: "cut"}
+			}
+			return nil
+		}}
+		r, _ = running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: application}}})
+		if _, err := r.Retry(t.Context(), relay.Selection{}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "given up or delivered", marts, func() int { return delivered(t, r, "a") })
+		got := application.ids()
+		slices.Sort(got)
+		if n := len(got); n != marts*each || len(slices.Compact(got)) != n {
+			t.Errorf("the application got %d deliveries, want %d, each once", n, marts*each)
+		}
+	})
+}
+
 func TestAWindowBecomesOneMessage(t *testing.T) {
 	onEach(t, func(t *testing.T, j *journal.Journal) {
 		all, marts, recovered := &carrier{}, &carrier{}, &carrier{}
@@ -406,7 +461,7 @@ func TestAWindowBecomesOneMessage(t *testing.T) {
 			}
 			return words
 		}
-		eventually(t, "message about all", []string{"12 of 3 data marts, 9 failed, 0 recovered, 3 named"}, func() []string { return describe(all) })
+		eventually(t, "message about all", []string{"12 of 3 data marts, 9 failed, 3 recovered, 3 named"}, func() []string { return describe(all) })
 		three := "3 of 1 data marts, 3 failed, 0 recovered, 3 named"
 		eventually(t, "message about recoveries", []string{"3 of 3 data marts, 0 failed, 3 recovered, 2 named"}, func() []string { return describe(recovered) })
 		eventually(t, "messages by data mart", []string{three, three, three}, func() []string { return describe(marts) })

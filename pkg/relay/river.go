@@ -194,9 +194,11 @@ func (q *riverQueue[Tx]) work(ctx context.Context, do func(context.Context, clai
 // stopMargin is for a database that does not answer.
 const stopMargin = 10 * time.Second
 
-func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, targets []string) error {
-	for _, name := range targets {
-		_, err := q.db.ExecContext(ctx, "INSERT INTO relay_cursors (name, sequence, began) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING", name, newest)
+func (q *riverQueue[Tx]) begin(ctx context.Context, newest int64, conditions map[string]string) error {
+	for name, has := range conditions {
+		_, err := q.db.ExecContext(ctx, `INSERT INTO relay_cursors (name, sequence, began, conditions) VALUES ($1, $2, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET conditions = $3, began = CASE WHEN relay_cursors.conditions = '' THEN relay_cursors.began ELSE relay_cursors.sequence END
+			WHERE relay_cursors.conditions <> $3`, name, newest, has)
 		if err != nil {
 			return err
 		}

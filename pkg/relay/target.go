@@ -113,25 +113,33 @@ const (
 
 // want reports whether a delivery is for a target. What it tells stays the same
 // as long as the journal has the delivery of the data mart before.
-func (r *Relay) want(ctx context.Context, c Conditions, e journal.Entry) (wanted, recovered bool, err error) {
+func (r *Relay) want(ctx context.Context, c Conditions, e journal.Entry) (wanted bool, err error) {
 	switch {
 	case e.Cut,
 		!c.Invalid && !validate.Valid(e.Findings),
 		c.Tests == WithoutTests && e.IsTest, c.Tests == OnlyTests && !e.IsTest,
 		len(c.Projects) > 0 && !slices.Contains(c.Projects, e.ProjectID),
 		len(c.DataMarts) > 0 && !slices.Contains(c.DataMarts, e.DataMartID):
-		return false, false, nil
+		return false, nil
 	}
 	for _, m := range c.Matches {
 		if !m.In(e.Body) {
-			return false, false, nil
+			return false, nil
 		}
 	}
 	wanted = len(c.Events) == 0 && !c.Recovered || slices.Contains(c.Events, e.Event)
-	if !c.Recovered || wanted || e.Event != owox.RunSuccessful || e.IsTest {
-		return wanted, false, nil
+	if wanted || !c.Recovered {
+		return wanted, nil
+	}
+	return r.recovered(ctx, e)
+}
+
+// recovered reports whether a delivery is the first success of a data mart after
+// a failure.
+func (r *Relay) recovered(ctx context.Context, e journal.Entry) (bool, error) {
+	if e.Event != owox.RunSuccessful || e.IsTest {
+		return false, nil
 	}
 	previous, found, err := r.journal.Previous(ctx, e)
-	recovered = found && previous.Event == owox.RunFailed
-	return recovered, recovered, err
+	return found && previous.Event == owox.RunFailed, err
 }
