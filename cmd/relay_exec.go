@@ -2,14 +2,17 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -74,10 +77,25 @@ func (c command) Show(b relay.Batch) (string, error) {
 	return c.shown() + "\n" + strings.Join(variables(d), "\n") + "\n\n" + string(d.Body), nil
 }
 
-// shown is the program of the command: its arguments may have secrets.
+// program finds the first word of a command that sets no variable. It matches
+// only what a shell surely reads the same way.
+var program = sync.OnceValue(func() *regexp.Regexp {
+	const (
+		space    = `[ \t\n](?:[ \t\n]|\\\n)*`
+		variable = `\$(?:\w+|\{\w+\})`
+		value    = `(?:[^\s'"\\$\x60;&|<>(){}]|\\.|'[^']*'|"(?:[^"\\$\x60]|` + variable + `)*"|` + variable + `)*`
+		word     = `((?:[\w./~@%+:,-]|\\.)+)|'([^'=]+)'|"([^"=$\x60]+)"`
+	)
+	return regexp.MustCompile(`^(?:` + space + `)?(?:[A-Za-z_]\w*\+?=` + value + space + `)*(?:` + word + `)(?:[ \t\n;&|<>)]|$)`)
+})
+
+// shown is the program of the command: arguments and variables may be secret.
 func (c command) shown() string {
-	program, _, _ := strings.Cut(strings.TrimSpace(c.line), " ")
-	return "exec:" + program
+	found := program().FindStringSubmatch(c.line)
+	if found == nil {
+		return "exec:…"
+	}
+	return "exec:" + cmp.Or(found[1:]...)
 }
 
 func shell(ctx context.Context, line string) *exec.Cmd {
