@@ -33,7 +33,12 @@ type command struct {
 	limit time.Duration
 }
 
-const maxCommandOutput = 4 << 10
+const (
+	maxCommandOutput = 4 << 10
+	// maxVariable bounds the value of a variable. Linux takes 128 KiB for each, and
+	// macOS 1 MiB for all with those that are there already.
+	maxVariable = 4 << 10
+)
 
 // Carry implements [relay.Carrier].
 func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
@@ -105,7 +110,8 @@ func shell(ctx context.Context, line string) *exec.Cmd {
 	return exec.CommandContext(ctx, "sh", "-c", line) //nolint:gosec // running the user's command is the job
 }
 
-// variables tell a command about a delivery. No variable can have a NUL byte.
+// variables tell a command about a delivery. No variable can have a NUL byte, or
+// be of any length.
 func variables(d delivery.Delivery) []string {
 	text := func(path string) string { return gjson.GetBytes(d.Body, path).String() }
 	var all []string
@@ -122,7 +128,11 @@ func variables(d delivery.Delivery) []string {
 		{"RUN_STATUS", d.RunStatus},
 		{"RECEIVED_AT", owox.FormatTimestamp(d.ReceivedAt)},
 	} {
-		all = append(all, "OWOX_"+v[0]+"="+strings.ReplaceAll(v[1], "\x00", ""))
+		value := strings.ReplaceAll(v[1], "\x00", "")
+		if len(value) > maxVariable {
+			value = strings.ToValidUTF8(value[:maxVariable], "") // without part of a character
+		}
+		all = append(all, "OWOX_"+v[0]+"="+value)
 	}
 	return all
 }

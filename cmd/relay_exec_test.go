@@ -1,8 +1,51 @@
 package cmd
 
 import (
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/tidwall/sjson"
+
+	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/owox"
+	"github.com/owoxhook/owoxhook/pkg/relay"
 )
+
+// runs returns a target that runs a command of sh.
+func runs(t *testing.T, line string) command {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("no sh is here")
+	}
+	return command{app: &app{now: time.Now}, line: line, limit: 20 * time.Second}
+}
+
+// titled returns a delivery of a data mart with a title.
+func titled(t *testing.T, title string) delivery.Delivery {
+	t.Helper()
+	body, err := sjson.SetBytes(owox.Documented(owox.RunFailed), owox.PathTitle, title)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return delivery.Delivery{Identity: owox.Identify(body), Body: body}
+}
+
+func TestCommandsGetTheBeginningOfLongTexts(t *testing.T) {
+	title := "x" + strings.Repeat("é", 50_000)
+	d := titled(t, title)
+	a := runs(t, `printf %s "$OWOX_DATA_MART" | wc -c | tr -d ' '; wc -c | tr -d ' '`).Carry(t.Context(), relay.Single(d))
+	if want := strconv.Itoa(maxVariable-1) + "\n" + strconv.Itoa(len(d.Body)) + "\n"; !a.OK() || string(a.Body) != want {
+		t.Errorf("got %q, %v, want %q: whole characters in the variable, and all of the payload", a.Body, a.Failure, want)
+	}
+	for _, v := range variables(d) {
+		if name, value, _ := strings.Cut(v, "="); name == "OWOX_DATA_MART" && !strings.HasPrefix(title, value) {
+			t.Errorf("%s does not have the beginning of the title", name)
+		}
+	}
+}
 
 func TestCommandsAreShownByTheirProgram(t *testing.T) {
 	for line, want := range map[string]string{
