@@ -46,7 +46,7 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: c.shown()}
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	var output bytes.Buffer
+	var output beginning
 	cmd := shell(limited, c.line)
 	cmd.Env, cmd.Stdin = append(os.Environ(), variables(d)...), bytes.NewReader(d.Body)
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -59,10 +59,7 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	start := c.app.now()
 	err := cmd.Run()
 	attempt.Duration = c.app.now().Sub(start)
-	attempt.Body, attempt.Cut = output.Bytes(), output.Len() > maxCommandOutput
-	if attempt.Cut {
-		attempt.Body = attempt.Body[:maxCommandOutput]
-	}
+	attempt.Body, attempt.Cut = output.kept, output.cut
 	var ended *exec.ExitError
 	switch {
 	case err == nil:
@@ -74,6 +71,19 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: err.Error()}
 	}
 	return attempt
+}
+
+// beginning keeps the first bytes that are written to it, and takes the rest: a
+// command whose output nobody reads would stand still.
+type beginning struct {
+	kept []byte
+	cut  bool
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	room := min(len(p), maxCommandOutput-len(b.kept))
+	b.kept, b.cut = append(b.kept, p[:room]...), b.cut || room < len(p)
+	return len(p), nil
 }
 
 // Show implements [relay.Carrier].

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"runtime"
 	"strconv"
 	"strings"
@@ -31,6 +32,26 @@ func titled(t *testing.T, title string) delivery.Delivery {
 		t.Fatal(err)
 	}
 	return delivery.Delivery{Identity: owox.Identify(body), Body: body}
+}
+
+func TestOutputOfACommandTakesLittleMemory(t *testing.T) {
+	c := runs(t, "head -c 300000000 /dev/zero && echo over >&2")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := c.Carry(t.Context(), relay.Single(titled(t, "x")))
+	runtime.ReadMemStats(&after)
+	if !a.OK() || !a.Cut || !bytes.Equal(a.Body, make([]byte, maxCommandOutput)) {
+		t.Errorf("failure %v, %d bytes of output, cut %t, want the first %d", a.Failure, len(a.Body), a.Cut, maxCommandOutput)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 10<<20 {
+		t.Errorf("300 MB of output took %d bytes of memory", took)
+	}
+	for _, size := range []int{0, maxCommandOutput, maxCommandOutput + 1} {
+		a := runs(t, "head -c "+strconv.Itoa(size)+" /dev/zero").Carry(t.Context(), relay.Single(titled(t, "x")))
+		if want := min(size, maxCommandOutput); !a.OK() || len(a.Body) != want || a.Cut != (size > want) {
+			t.Errorf("%d bytes: failure %v, %d kept, cut %t", size, a.Failure, len(a.Body), a.Cut)
+		}
+	}
 }
 
 func TestCommandsGetTheBeginningOfLongTexts(t *testing.T) {
