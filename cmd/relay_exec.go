@@ -62,7 +62,7 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	attempt.Body, attempt.Cut = output.kept, output.cut
 	var ended *exec.ExitError
 	switch {
-	case err == nil:
+	case cmd.ProcessState != nil && cmd.ProcessState.Success(): // whoever still has its output
 	case limited.Err() != nil && ctx.Err() == nil:
 		attempt.Failure = &delivery.Failure{Kind: delivery.TimedOut, Error: fmt.Sprintf("did not end within %v", c.limit), Hint: "pass a longer --timeout"}
 	case errors.As(err, &ended):

@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -52,6 +54,35 @@ func TestOutputOfACommandTakesLittleMemory(t *testing.T) {
 			t.Errorf("%d bytes: failure %v, %d kept, cut %t", size, a.Failure, len(a.Body), a.Cut)
 		}
 	}
+}
+
+func TestStatusOfACommandDecidesWhateverItLeavesRunning(t *testing.T) {
+	left := filepath.Join(t.TempDir(), "left")
+	for line, want := range map[string]string{
+		"sleep 31 & exit 0":                       "",
+		"(sleep 3; echo > " + left + ") & exit 0": "",
+		"sleep 31 & exit 3":                       "exit status 3",
+	} {
+		start := time.Now()
+		a := runs(t, line).Carry(t.Context(), relay.Single(titled(t, "x")))
+		if got := errorOf(a); got != want || time.Since(start) > 15*time.Second {
+			t.Errorf("%s: %q after %v, want %q", line, got, time.Since(start), want)
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(left); err == nil {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("what a command left running was ended")
+		}
+	}
+}
+
+func errorOf(a delivery.Attempt) string {
+	if a.OK() {
+		return ""
+	}
+	return a.Failure.Error
 }
 
 func TestCommandsGetTheBeginningOfLongTexts(t *testing.T) {
