@@ -2,14 +2,17 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -30,7 +33,12 @@ type command struct {
 	limit time.Duration
 }
 
-const maxCommandOutput = 4 << 10
+const (
+	maxCommandOutput = 4 << 10
+	// maxVariable bounds the value of a variable. Linux takes 128 KiB for each, and
+	// macOS 1 MiB for all with those that are there already.
+	maxVariable = 4 << 10
+)
 
 // Carry implements [relay.Carrier].
 func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
@@ -38,7 +46,7 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	attempt := delivery.Attempt{ID: d.ID, Event: d.Event, URL: c.shown()}
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	var output bytes.Buffer
+	var output beginning
 	cmd := shell(limited, c.line)
 	cmd.Env, cmd.Stdin = append(os.Environ(), variables(d)...), bytes.NewReader(d.Body)
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -51,13 +59,10 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	start := c.app.now()
 	err := cmd.Run()
 	attempt.Duration = c.app.now().Sub(start)
-	attempt.Body, attempt.Cut = output.Bytes(), output.Len() > maxCommandOutput
-	if attempt.Cut {
-		attempt.Body = attempt.Body[:maxCommandOutput]
-	}
+	attempt.Body, attempt.Cut = output.kept, output.cut
 	var ended *exec.ExitError
 	switch {
-	case err == nil:
+	case cmd.ProcessState != nil && cmd.ProcessState.Success(): // whoever still has its output
 	case limited.Err() != nil && ctx.Err() == nil:
 		attempt.Failure = &delivery.Failure{Kind: delivery.TimedOut, Error: fmt.Sprintf("did not end within %v", c.limit), Hint: "pass a longer --timeout"}
 	case errors.As(err, &ended):
@@ -68,16 +73,44 @@ func (c command) Carry(ctx context.Context, b relay.Batch) delivery.Attempt {
 	return attempt
 }
 
+// beginning keeps the first bytes that are written to it, and takes the rest: a
+// command whose output nobody reads would stand still.
+type beginning struct {
+	kept []byte
+	cut  bool
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	room := min(len(p), maxCommandOutput-len(b.kept))
+	b.kept, b.cut = append(b.kept, p[:room]...), b.cut || room < len(p)
+	return len(p), nil
+}
+
 // Show implements [relay.Carrier].
 func (c command) Show(b relay.Batch) (string, error) {
 	d := b.Deliveries[0]
 	return c.shown() + "\n" + strings.Join(variables(d), "\n") + "\n\n" + string(d.Body), nil
 }
 
-// shown is the program of the command: its arguments may have secrets.
+// program finds the first word of a command that sets no variable. It matches
+// only what a shell surely reads the same way.
+var program = sync.OnceValue(func() *regexp.Regexp {
+	const (
+		space    = `[ \t\n](?:[ \t\n]|\\\n)*`
+		variable = `\$(?:\w+|\{\w+\})`
+		value    = `(?:[^\s'"\\$\x60;&|<>(){}]|\\.|'[^']*'|"(?:[^"\\$\x60]|` + variable + `)*"|` + variable + `)*`
+		word     = `((?:[\w./~@%+:,-]|\\.)+)|'([^'=]+)'|"([^"=$\x60]+)"`
+	)
+	return regexp.MustCompile(`^(?:` + space + `)?(?:[A-Za-z_]\w*\+?=` + value + space + `)*(?:` + word + `)(?:[ \t\n;&|<>)]|$)`)
+})
+
+// shown is the program of the command: arguments and variables may be secret.
 func (c command) shown() string {
-	program, _, _ := strings.Cut(strings.TrimSpace(c.line), " ")
-	return "exec:" + program
+	found := program().FindStringSubmatch(c.line)
+	if found == nil {
+		return "exec:…"
+	}
+	return "exec:" + cmp.Or(found[1:]...)
 }
 
 func shell(ctx context.Context, line string) *exec.Cmd {
@@ -87,7 +120,8 @@ func shell(ctx context.Context, line string) *exec.Cmd {
 	return exec.CommandContext(ctx, "sh", "-c", line) //nolint:gosec // running the user's command is the job
 }
 
-// variables tell a command about a delivery. No variable can have a NUL byte.
+// variables tell a command about a delivery. No variable can have a NUL byte, or
+// be of any length.
 func variables(d delivery.Delivery) []string {
 	text := func(path string) string { return gjson.GetBytes(d.Body, path).String() }
 	var all []string
@@ -104,7 +138,11 @@ func variables(d delivery.Delivery) []string {
 		{"RUN_STATUS", d.RunStatus},
 		{"RECEIVED_AT", owox.FormatTimestamp(d.ReceivedAt)},
 	} {
-		all = append(all, "OWOX_"+v[0]+"="+strings.ReplaceAll(v[1], "\x00", ""))
+		value := strings.ReplaceAll(v[1], "\x00", "")
+		if len(value) > maxVariable {
+			value = strings.ToValidUTF8(value[:maxVariable], "") // without part of a character
+		}
+		all = append(all, "OWOX_"+v[0]+"="+value)
 	}
 	return all
 }
