@@ -20,6 +20,8 @@ type gate struct {
 	failures int       // in a row
 	shut     time.Time // nothing passes before
 	next     time.Time // when the pause is over
+	asked    time.Time // when the target asked for time
+	until    time.Time // that it asked for; nothing passes before
 }
 
 const (
@@ -52,8 +54,8 @@ func (g *gate) try() (wait time.Duration, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if now.Before(g.shut) {
-		return g.shut.Sub(now), false
+	if shut := g.shutUntil(); now.Before(shut) {
+		return shut.Sub(now), false
 	}
 	if now.Before(g.next) {
 		return g.next.Sub(now), false
@@ -65,21 +67,38 @@ func (g *gate) try() (wait time.Duration, ok bool) {
 	return 0, true
 }
 
+// insist lets through what somebody has had tried again after the target asked
+// for time. Times of the database may be without fractions of a second.
+func (g *gate) insist(retried time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if retried.Add(time.Second).After(g.asked) {
+		g.until = time.Time{}
+	}
+}
+
+func (g *gate) shutUntil() time.Time {
+	if g.until.After(g.shut) {
+		return g.until
+	}
+	return g.shut
+}
+
 // tell notes how an attempt went.
 func (g *gate) tell(a delivery.Attempt) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
 	if a.OK() {
-		g.failures, g.shut = 0, time.Time{}
+		g.failures, g.shut, g.until = 0, time.Time{}, time.Time{}
 		return
 	}
 	g.failures++
 	if beyond := g.failures - failuresToShut; beyond >= 0 {
 		g.shut = now.Add(min(time.Second<<min(beyond, 10), maxShut))
 	}
-	if until := now.Add(retryAfter(a, now)); until.After(g.shut) {
-		g.shut = until
+	if wait := retryAfter(a, now); wait > 0 {
+		g.asked, g.until = now, now.Add(wait)
 	}
 }
 
@@ -87,7 +106,7 @@ func (g *gate) tell(a delivery.Attempt) {
 func (g *gate) slows() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.failures >= failuresToShut || g.now().Before(g.shut)
+	return g.failures >= failuresToShut || g.now().Before(g.shutUntil())
 }
 
 // release takes back that one has passed: it made no attempt.

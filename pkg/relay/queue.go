@@ -67,7 +67,8 @@ type claim struct {
 	key      string
 	window   bool
 	attempt  int       // 1 for the first
-	since    time.Time // when it was added
+	retried  bool      // somebody had it tried again, and this is the first attempt since
+	since    time.Time // when it was added, or had tried again
 }
 
 // standing is how a job stands that is not done.

@@ -272,6 +272,9 @@ func (r *Relay) wait(ctx, running context.Context, t *target, c claim) (wait tim
 	if wait, ok = r.turn(waiting, c); !ok {
 		return wait, false
 	}
+	if c.retried {
+		t.gate.insist(c.since)
+	}
 	return t.gate.pass(waiting)
 }
 

@@ -151,6 +151,7 @@ type worker struct {
 func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 	v := w.do(ctx, claim{
 		id: j.ID, target: j.Queue, sequence: j.Args.Sequence, key: j.Args.Key, window: j.Args.Window, attempt: j.Attempt, since: j.CreatedAt,
+		retried: j.Attempt == 1 && j.Priority == retriedPriority,
 	})
 	switch v.fate {
 	case failed:
@@ -238,7 +239,7 @@ func (q *riverQueue[Tx]) advance(ctx context.Context, targets []string, from, to
 	}
 	var params []river.InsertManyParams
 	for _, j := range jobs {
-		options := &river.InsertOpts{Queue: j.target}
+		options := &river.InsertOpts{Queue: j.target, Priority: priority}
 		if j.group > 0 {
 			opened, err := joinWindow(tx, j)
 			if err != nil {
@@ -258,6 +259,12 @@ func (q *riverQueue[Tx]) advance(ctx context.Context, targets []string, from, to
 	}
 	return true, tx.commit()
 }
+
+// Priorities of River. What somebody had tried again goes first.
+const (
+	retriedPriority = 1
+	priority        = 2
+)
 
 // joinWindow adds a delivery to the open window of its target, or opens one.
 func joinWindow[Tx any](tx transaction[Tx], j job) (opened bool, err error) {

@@ -143,8 +143,8 @@ func (q *riverQueue[Tx]) jobs(ctx context.Context, which Selection, limit int) (
 
 // again has jobs done as if they were new.
 func (q *riverQueue[Tx]) again(ctx context.Context, which Selection) (int, error) {
-	return q.change(ctx, `UPDATE river_job SET state = 'available', attempt = 0, attempted_at = NULL, finalized_at = NULL, errors = NULL,
-		created_at = CURRENT_TIMESTAMP, scheduled_at = CURRENT_TIMESTAMP WHERE `, which)
+	return q.change(ctx, `UPDATE river_job SET state = 'available', attempt = 0, attempted_at = NULL, finalized_at = NULL, errors = NULL, priority = `+
+		strconv.Itoa(retriedPriority)+`, created_at = CURRENT_TIMESTAMP, scheduled_at = CURRENT_TIMESTAMP WHERE `, which)
 }
 
 func (q *riverQueue[Tx]) drop(ctx context.Context, which Selection) (int, error) {

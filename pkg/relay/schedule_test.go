@@ -145,6 +145,15 @@ func TestRetryAfterHoldsForTheWholeTarget(t *testing.T) {
 	if wait, ok := g.try(); ok || wait != 30*time.Second {
 		t.Errorf("waits %v, passes %v, want 30 s", wait, ok)
 	}
+	g.insist(clock.at.Add(-time.Minute))
+	if _, ok := g.try(); ok {
+		t.Error("what was tried again before the target asked for time passes")
+	}
+	clock.at = clock.at.Add(5 * time.Second)
+	g.insist(clock.at.Truncate(time.Second))
+	if _, ok := g.try(); !ok {
+		t.Error("what was tried again since does not pass")
+	}
 }
 
 func TestMessagesKeepTheirDistance(t *testing.T) {
