@@ -304,9 +304,10 @@ func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (first standing, fo
 
 // forward makes their times those of their ids: River takes the earliest first.
 func (q *riverQueue[Tx]) forward(ctx context.Context, c claim) error {
-	_, err := q.db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'scheduled')
+	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'scheduled')
 		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'scheduled') AND scheduled_at > created_at
-			AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT $4 `+q.unlocked+`)`, c.target, c.id, c.key, maxForward)
+			AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT $4 `
+	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", c.target, c.id, c.key, maxForward)
 	return err
 }
 
