@@ -44,7 +44,7 @@ func received(t *testing.T, event owox.EventType, edits map[string]any) delivery
 // batches are what messages are made of, by the name of their golden file.
 func batches(t *testing.T) map[string]relay.Batch {
 	t.Helper()
-	nasty := "\x00\u202e<!channel> *b* `c` ```d``` [e](http://f) & \"g\" \\ " + strings.Repeat("ü€", 5000)
+	nasty := "\x00\u202e<!channel> <users/all> <http://f|l> *b* `c` ```d``` [e](http://f) & \"g\" \\ " + strings.Repeat("ü€", 5000)
 	failed := received(t, owox.RunFailed, map[string]any{
 		owox.PathErrors:  []string{`{"error":"{\"message\":\"table not found\\nline 2\\nline 3\\nline 4\"}"}`, "second"},
 		owox.PathRunType: "CONNECTOR",
@@ -122,6 +122,11 @@ var formats = map[relay.Service]func(fail func(string, ...any), body []byte){
 		require(fail, body, "text", 1, 4096)
 		require(fail, body, "cardsV2.0.cardId", 0, 255)
 		require(fail, body, "cardsV2.0.card.header.title", 1, 200)
+		for _, path := range []string{"text", "cardsV2.0.card.header.title"} {
+			if text := gjson.GetBytes(body, path).Str; strings.Contains(text, "<") {
+				fail("a mention or a link in %s: %s", path, text)
+			}
+		}
 		if n := gjson.GetBytes(body, "cardsV2.0.card.sections.0.widgets.#").Int(); n < 1 || n > 100 || len(body) > 32_000 {
 			fail("%d widgets, %d bytes", n, len(body))
 		}

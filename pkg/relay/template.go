@@ -78,6 +78,7 @@ func functions(secret string) template.FuncMap {
 		"slackFacts": slackFacts,
 		"slackCode":  func(text string) string { return "```" + slackText(text) + "```" },
 		"slackRuns":  slackRuns,
+		"chatText":   chatText,
 		"codes":      codes,
 		"runs":       runs,
 	}
@@ -87,6 +88,10 @@ func functions(secret string) template.FuncMap {
 func slackText(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "```", "'''").Replace(text)
 }
+
+// chatText replaces what Google Chat makes a mention or a link of: it has no way
+// to escape it, and shows &lt; as that.
+func chatText(text string) string { return strings.NewReplacer("<", "‹", ">", "›").Replace(text) }
 
 func slackFacts(facts []Fact) string {
 	var lines []string
