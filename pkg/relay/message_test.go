@@ -75,7 +75,8 @@ func batches(t *testing.T) map[string]relay.Batch {
 	return map[string]relay.Batch{
 		"failed": relay.Single(failed), "successful": relay.Single(received(t, owox.RunSuccessful, nil)), "recovered": recovered,
 		"test":   relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
-		"window": window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
+		"long_link": relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathURL: "https://app.owox.com/ui/" + strings.Repeat("a", 9000)})),
+		"window":    window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
 		"hostile": relay.Single(hostile), "hostile_window": manyHostile, "bare": relay.Single(bare),
 	}
 }
@@ -109,6 +110,9 @@ var formats = map[relay.Service]func(fail func(string, ...any), body []byte){
 		}
 	},
 	relay.Discord: func(fail func(string, ...any), body []byte) {
+		if link := gjson.GetBytes(body, "embeds.0.url").Str; len(link) > 2048 {
+			fail("a link of %d characters", len(link))
+		}
 		total := require(fail, body, "embeds.0.title", 1, 256) + require(fail, body, "embeds.0.description", 0, 4096)
 		gjson.GetBytes(body, "embeds.0.fields").ForEach(func(_, field gjson.Result) bool {
 			total += require(fail, []byte(field.Raw), "name", 1, 256) + require(fail, []byte(field.Raw), "value", 1, 1024)
