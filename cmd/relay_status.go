@@ -34,10 +34,10 @@ func (f *jobFlags) bind(cmd *cobra.Command) {
 func (f jobFlags) withRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) error {
 	return f.withJournal(ctx, func(j *journal.Journal) error {
 		r, err := relay.Open(ctx, relay.Options{Journal: j})
-		if err != nil {
-			return err
+		if err == nil {
+			err = work(j, r)
 		}
-		return work(j, r)
+		return relayError(j, err)
 	})
 }
 
