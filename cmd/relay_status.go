@@ -49,9 +49,9 @@ func newRelayStatusCommand(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show what relay has delivered, what waits, and what was given up",
 		Long: `Show how many deliveries wait, are being delivered, were delivered in the last
-24 hours, and were given up, for each target, and the first of those that wait or
-were given up. What a relay has at hand counts as being delivered, also while it
-waits there for a target that is down or asked for time.`,
+24 hours, and were given up, for each target, and the first of those that wait
+or were given up. What a relay has at hand counts as being delivered, also while
+it waits there for a target that is down or asked for time.`,
 		Example: `  owoxhook relay status
   owoxhook relay status --target alerts --given-up -o json
 
@@ -226,8 +226,8 @@ func newRelayRetryCommand(a *app) *cobra.Command {
 		Use:   "retry [ID...]",
 		Short: "Try again now what waits or was given up",
 		Long: `Try again what waits or was given up, at once and with all its time and
-attempts. A running relay does so within a second. Name deliveries as for replay,
-or choose them with flags.`,
+attempts. A running relay does so within a second. Name deliveries as for
+replay, or choose them with flags.`,
 		Example: `  owoxhook relay retry --given-up
   owoxhook relay retry --target alerts
   owoxhook relay retry 17`,
@@ -239,8 +239,8 @@ func newRelayDropCommand(a *app) *cobra.Command {
 		Use:   "drop [ID...]",
 		Short: "Do not deliver what waits or was given up",
 		Long: `Forget what waits or was given up, and leave what is being delivered at that
-moment. The deliveries stay in the journal: replay can send them. Name deliveries
-as for replay, or choose them with flags.`,
+moment. The deliveries stay in the journal: replay can send them. Name
+deliveries as for replay, or choose them with flags.`,
 		Example: `  owoxhook relay drop --given-up --target alerts
   owoxhook relay drop --target old-app --dry-run`,
 	})
