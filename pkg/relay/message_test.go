@@ -74,7 +74,7 @@ func batches(t *testing.T) map[string]relay.Batch {
 	}
 	return map[string]relay.Batch{
 		"failed": relay.Single(failed), "successful": relay.Single(received(t, owox.RunSuccessful, nil)), "recovered": recovered,
-		"test":   relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
+		"test":      relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
 		"long_link": relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathURL: "https://app.owox.com/ui/" + strings.Repeat("a", 9000)})),
 		"window":    window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
 		"hostile": relay.Single(hostile), "hostile_window": manyHostile, "bare": relay.Single(bare),
