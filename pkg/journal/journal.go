@@ -114,7 +114,7 @@ func at(where string, existing bool) (database, error) {
 	switch {
 	case IsURL(where):
 		return &postgres{url: lowerScheme(where), existing: existing}, nil
-	case strings.Contains(where, "://"):
+	case strings.Contains(where, "://"), isSettings(where):
 		return sqliteFile{Redact(where)}, ErrURL
 	case existing:
 		return sqliteFile{where}, mustExist(where)

@@ -421,6 +421,10 @@ func TestPasswordsAreRedacted(t *testing.T) {
 		"postgres://u:sec/ret@h/d":                                   "postgres://…",
 		"POSTGRES://u:secret@h/d":                                    "postgres://u:xxxxx@h/d",
 		"mysql://u:secret@h/d":                                       "mysql://…",
+		"host=h password=secret dbname=d":                            "…",
+		"dbname=d user=u password = 'sec://ret'":                     "…",
+		"postgres://u@h/d?host=/run&options=-c a=b user=c":           "postgres://u@h/d?host=/run&options=-c a=b user=c",
+		"myhost=a/dbname=b.db":                                       "myhost=a/dbname=b.db",
 	} {
 		if got := Redact(where); got != want {
 			t.Errorf("%s is shown as %s, want %s", where, got, want)
