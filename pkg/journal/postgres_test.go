@@ -136,13 +136,17 @@ func TestDatabaseErrorsAreSaidAndGotOver(t *testing.T) {
 	j := openFile(t, where, Options{})
 	for code, want := range map[string]error{"53100": ErrFull, "25006": ErrReadOnly, "42501": ErrDenied, "53200": ErrUnreachable, "57014": ErrUnreachable} {
 		execute(t, where, fmt.Sprintf(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no' USING ERRCODE = '%s'; END $$ LANGUAGE plpgsql;
-			CREATE TRIGGER refuse BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION refuse()`, code))
+			CREATE TRIGGER refuse BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION refuse();
+			CREATE TRIGGER refuse BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION refuse()`, code))
+		if err := j.Check(); !errors.Is(err, want) {
+			t.Errorf("a check with %s: %v, want %v", code, err, want)
+		}
 		if _, err := keep(j, sample(1)); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", code, err, want)
 		}
 		execute(t, where, "DROP FUNCTION refuse CASCADE")
-		if _, err := keep(j, sample(1)); err != nil {
-			t.Errorf("after %s: %v", code, err)
+		if _, err := keep(j, sample(1)); err != nil || j.Check() != nil {
+			t.Errorf("after %s: %v, and a check %v", code, err, j.Check())
 		}
 	}
 }
