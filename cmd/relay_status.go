@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -32,13 +33,27 @@ func (f *jobFlags) bind(cmd *cobra.Command) {
 // withRelay works with the relay of a journal that must be there, without
 // delivering.
 func (f jobFlags) withRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) error {
-	return f.withJournal(ctx, func(j *journal.Journal) error {
+	return f.withJournal(ctx, atRelay(ctx, work))
+}
+
+// readRelay does so where its tables may have to be made, or brought up to date,
+// first; but to read them a full disk is no obstacle.
+func (f jobFlags) readRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) error {
+	err := f.withRelay(ctx, work)
+	if errors.Is(err, journal.ErrFull) {
+		err = f.readJournal(ctx, atRelay(ctx, work))
+	}
+	return err
+}
+
+func atRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) func(*journal.Journal) error {
+	return func(j *journal.Journal) error {
 		r, err := relay.Open(ctx, relay.Options{Journal: j})
 		if err == nil {
 			err = work(j, r)
 		}
 		return relayError(j, err)
-	})
+	}
 }
 
 const failOnGivenUp = "given-up"
@@ -80,7 +95,7 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 	if err != nil {
 		return err
 	}
-	return opts.withRelay(ctx, func(_ *journal.Journal, r *relay.Relay) error {
+	return opts.readRelay(ctx, func(_ *journal.Journal, r *relay.Relay) error {
 		all, err := r.Status(ctx)
 		if err == nil {
 			err = opts.known(all)
