@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
@@ -68,6 +69,22 @@ func TestHelpHasTwoExamplesAtLeast(t *testing.T) {
 		}
 		if command.Short == "" {
 			t.Errorf("%s does not say what it does", command.CommandPath())
+		}
+	}
+}
+
+// Help is wrapped by hand: a terminal may have 80 columns. Examples are to copy.
+func TestHelpFitsATerminal(t *testing.T) {
+	const columns = 80
+	pending := []*cobra.Command{Root()}
+	for len(pending) > 0 {
+		command := pending[0]
+		pending = append(pending[1:], commandsIn(command)...)
+		for line := range strings.Lines(command.Long + "\n" + command.UsageString()) {
+			wide := uniseg.StringWidth(strings.TrimSuffix(line, "\n"))
+			if wide > columns && !strings.HasPrefix(line, "  owoxhook ") {
+				t.Errorf("%s --help has a line of %d columns, want at most %d: %s", command.CommandPath(), wide, columns, line)
+			}
 		}
 	}
 }

@@ -207,8 +207,8 @@ changes.
 If the file is not trusted, replay, send --file and listen --forward-to ask
 before they send to an endpoint that it chooses, its header, insecure and
 ca-cert apply only to its own endpoints, listen opens no tunnel for its public,
-and settings that loosen security are printed. Trusted or not, its endpoints never get the headers from your own
-configuration file.`,
+and settings that loosen security are printed. Trusted or not, its endpoints
+never get the headers from your own configuration file.`,
 		Example: `  owoxhook config trust
 
   # after reading it

@@ -191,7 +191,7 @@ func newDeliveriesShowCommand(a *app) *cobra.Command {
 	opts := deliveriesOptions{}
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show the request, headers, body, findings and attempts of a delivery",
+		Short: "Show the request, body, findings and attempts of a delivery",
 		Example: `  owoxhook deliveries show latest
   owoxhook deliveries show 3f0c -o json
   owoxhook deliveries show 17`,

@@ -29,13 +29,13 @@ applications, chat channels and commands.
 
 A failed attempt is repeated after 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 5 h,
 10 h, 10 h, then every 12 h, for 72 h in all. Retry-After is obeyed. 410 ends
-it at once, and 400, 401, 403, 404 and 422 after three attempts. What is given up
-is kept until it is dropped or tried again: see owoxhook relay status, or the page
-that --ui serves.
+it at once, and 400, 401, 403, 404 and 422 after three attempts. What is given
+up is kept until it is dropped or tried again: see owoxhook relay status, or the
+page that --ui serves.
 
 Delivery is at least once: an application can get an event twice, with the same
-X-Webhook-ID, after relay or the application was killed. What OWOX repeats itself
-within 24 hours, under the same id or a new one, reaches a target once.
+X-Webhook-ID, after relay or the application was killed. What OWOX repeats
+itself within 24 hours, under the same id or a new one, reaches a target once.
 
 A secret is read from a file with @FILE, or from a variable with env:NAME, as in
 slack:@/run/secrets/slack-url. With --config, targets come from a file:

@@ -19,6 +19,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/report"
+	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
 // admin answers those who watch a relay. It has a port of its own: nobody who
@@ -93,7 +94,8 @@ func (a *admin) ready(ctx context.Context) error {
 	return err
 }
 
-// received counts a request. What others choose is no label.
+// received counts a request. What others choose is no label. Validity is what the
+// findings say, whatever the answer was.
 func (a *admin) received(d delivery.Delivery) {
 	if a == nil {
 		return
@@ -103,7 +105,7 @@ func (a *admin) received(d delivery.Delivery) {
 		event = known.Type.Name()
 	}
 	if d.State != delivery.StateRefused {
-		a.metrics.GetOrCreateCounter(`owoxhook_deliveries_total{event="` + event + `",valid="` + strconv.FormatBool(d.Valid()) + `"}`).Inc()
+		a.metrics.GetOrCreateCounter(`owoxhook_deliveries_total{event="` + event + `",valid="` + strconv.FormatBool(validate.Valid(d.Findings)) + `"}`).Inc()
 	}
 	a.metrics.GetOrCreateCounter(`owoxhook_answers_total{status="` + strconv.Itoa(d.Answered) + `"}`).Inc()
 	a.metrics.GetOrCreatePrometheusHistogramExt("owoxhook_answer_seconds", secondsUpTo).Update(a.app.now().Sub(d.ReceivedAt).Seconds())

@@ -17,6 +17,7 @@ import (
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/owox"
 	"github.com/owoxhook/owoxhook/pkg/relay"
+	"github.com/owoxhook/owoxhook/pkg/validate"
 )
 
 func TestMetricsAreWhatPrometheusReads(t *testing.T) {
@@ -49,6 +50,23 @@ func TestMetricsAreWhatPrometheusReads(t *testing.T) {
 	} {
 		if got := families[family]; got != want {
 			t.Errorf("%s: got type %q, want %q", family, got, want)
+		}
+	}
+}
+
+func TestValidityInMetricsIsThatOfThePayload(t *testing.T) {
+	a := &admin{app: &app{now: time.Now}, metrics: metrics.NewSet()}
+	wrong := []validate.Finding{{Severity: validate.Error}}
+	for state, findings := range map[delivery.State][]validate.Finding{
+		delivery.StateValid: nil, delivery.StateNotKept: nil, delivery.StateGone: nil, delivery.StateInvalid: wrong,
+	} {
+		a.received(delivery.Delivery{State: state, Findings: findings, Identity: owox.Identity{Event: owox.RunFailed}})
+	}
+	var text strings.Builder
+	a.metrics.WritePrometheus(&text)
+	for _, want := range []string{`{event="failed",valid="true"} 3`, `{event="failed",valid="false"} 1`} {
+		if !strings.Contains(text.String(), "owoxhook_deliveries_total"+want+"\n") {
+			t.Errorf("no %s in:\n%s", want, text.String())
 		}
 	}
 }

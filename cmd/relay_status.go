@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -32,13 +33,27 @@ func (f *jobFlags) bind(cmd *cobra.Command) {
 // withRelay works with the relay of a journal that must be there, without
 // delivering.
 func (f jobFlags) withRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) error {
-	return f.withJournal(ctx, func(j *journal.Journal) error {
+	return f.withJournal(ctx, atRelay(ctx, work))
+}
+
+// readRelay does so where its tables may have to be made, or brought up to date,
+// first; but to read them a full disk is no obstacle.
+func (f jobFlags) readRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) error {
+	err := f.withRelay(ctx, work)
+	if errors.Is(err, journal.ErrFull) {
+		err = f.readJournal(ctx, atRelay(ctx, work))
+	}
+	return err
+}
+
+func atRelay(ctx context.Context, work func(*journal.Journal, *relay.Relay) error) func(*journal.Journal) error {
+	return func(j *journal.Journal) error {
 		r, err := relay.Open(ctx, relay.Options{Journal: j})
-		if err != nil {
-			return err
+		if err == nil {
+			err = work(j, r)
 		}
-		return work(j, r)
-	})
+		return relayError(j, err)
+	}
 }
 
 const failOnGivenUp = "given-up"
@@ -49,9 +64,9 @@ func newRelayStatusCommand(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show what relay has delivered, what waits, and what was given up",
 		Long: `Show how many deliveries wait, are being delivered, were delivered in the last
-24 hours, and were given up, for each target, and the first of those that wait or
-were given up. What a relay has at hand counts as being delivered, also while it
-waits there for a target that is down or asked for time.`,
+24 hours, and were given up, for each target, and the first of those that wait
+or were given up. What a relay has at hand counts as being delivered, also while
+it waits there for a target that is down or asked for time.`,
 		Example: `  owoxhook relay status
   owoxhook relay status --target alerts --given-up -o json
 
@@ -80,7 +95,7 @@ func runRelayStatus(ctx context.Context, a *app, opts jobFlags, fail bool) error
 	if err != nil {
 		return err
 	}
-	return opts.withRelay(ctx, func(_ *journal.Journal, r *relay.Relay) error {
+	return opts.readRelay(ctx, func(_ *journal.Journal, r *relay.Relay) error {
 		all, err := r.Status(ctx)
 		if err == nil {
 			err = opts.known(all)
@@ -226,8 +241,8 @@ func newRelayRetryCommand(a *app) *cobra.Command {
 		Use:   "retry [ID...]",
 		Short: "Try again now what waits or was given up",
 		Long: `Try again what waits or was given up, at once and with all its time and
-attempts. A running relay does so within a second. Name deliveries as for replay,
-or choose them with flags.`,
+attempts. A running relay does so within a second. Name deliveries as for
+replay, or choose them with flags.`,
 		Example: `  owoxhook relay retry --given-up
   owoxhook relay retry --target alerts
   owoxhook relay retry 17`,
@@ -239,8 +254,8 @@ func newRelayDropCommand(a *app) *cobra.Command {
 		Use:   "drop [ID...]",
 		Short: "Do not deliver what waits or was given up",
 		Long: `Forget what waits or was given up, and leave what is being delivered at that
-moment. The deliveries stay in the journal: replay can send them. Name deliveries
-as for replay, or choose them with flags.`,
+moment. The deliveries stay in the journal: replay can send them. Name
+deliveries as for replay, or choose them with flags.`,
 		Example: `  owoxhook relay drop --given-up --target alerts
   owoxhook relay drop --target old-app --dry-run`,
 	})

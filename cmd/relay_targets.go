@@ -108,6 +108,14 @@ func (n namedTarget) wrong(err error) error {
 	}
 }
 
+// naming says how to give it another name.
+func (n namedTarget) naming() string {
+	if n.name == "" {
+		return "name them, as in --to other=https://example.com/hook"
+	}
+	return "give this one another name"
+}
+
 // setting is a setting as it is written where the target is from.
 func (n namedTarget) setting(key string) string {
 	if n.flags {
@@ -157,13 +165,12 @@ func (f *targetFlags) targets(ctx context.Context, a *app) (targets []relay.Targ
 		if err == nil {
 			err = a.tryMessages(t)
 		}
+		if err == nil && slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
+			err = usagef("two targets are named %s: %s", t.Name, n.naming())
+		}
 		if err != nil {
 			m.close()
 			return nil, nil, n.wrong(err)
-		}
-		if slices.ContainsFunc(targets, func(other relay.Target) bool { return other.Name == t.Name }) {
-			m.close()
-			return nil, nil, usagef("two targets are named %s: name them, as in --to other=https://example.com/hook", t.Name)
 		}
 		targets = append(targets, t)
 	}

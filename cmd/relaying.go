@@ -3,6 +3,8 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/relay"
 	"github.com/owoxhook/owoxhook/pkg/report"
 )
@@ -53,11 +56,11 @@ func (r *relaying) open(ctx context.Context, l *listening) (err error) {
 		Journal: l.journal, Targets: r.targets, Finish: r.flags.finish, Attempted: r.attempted,
 		Log: func(line string) { r.note("relay: %s", line) },
 	})
-	if err != nil {
-		return journalError(err)
+	if err == nil {
+		err = r.nameOrphans(ctx)
 	}
-	if err := r.nameOrphans(ctx); err != nil {
-		return err
+	if err != nil {
+		return journalError(relayError(l.journal, err))
 	}
 	var names []string
 	for _, t := range r.targets {
@@ -66,6 +69,14 @@ func (r *relaying) open(ctx context.Context, l *listening) (err error) {
 	r.note("relaying to %s", strings.Join(names, ", "))
 	if r.flags.admin != "" {
 		r.admin, err = r.openAdmin(ctx, l)
+	}
+	return err
+}
+
+// relayError has the journal say what its database says to a relay.
+func relayError(j *journal.Journal, err error) error {
+	if explained := j.Explain(err); !errors.Is(err, explained) {
+		return fmt.Errorf("open the relay: %w", explained)
 	}
 	return err
 }

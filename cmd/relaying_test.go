@@ -1,10 +1,41 @@
 package cmd
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
+	"github.com/owoxhook/owoxhook/pkg/journal"
+	"github.com/owoxhook/owoxhook/testdata/pgtest"
 )
+
+// A server may stop between the moments when the journal and the relay are opened.
+func TestARelayThatCannotBeOpenedSaysWhy(t *testing.T) {
+	if _, err := pgtest.Find(); err != nil {
+		t.Skip(err)
+	}
+	server, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close() //nolint:errcheck // of no use any more
+	where, err := server.Fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(t.Context(), where, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the server is gone
+	if err := server.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	err = (&relaying{}).open(t.Context(), &listening{journal: j})
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot open the relay: the database cannot be reached: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want a sentence", err)
+	}
+}
 
 func TestAHintIsGivenOnceUntilTheTargetIsBack(t *testing.T) {
 	var given hints

@@ -104,5 +104,14 @@ func (j *Journal) earlier(ctx context.Context, conditions string, args ...any) (
 	}, func(rows *sql.Rows) (Entry, error) { return scanEntry(rows, false) }))
 }
 
-// Check reports whether the journal can be written.
-func (j *Journal) Check() error { return j.submit(func(context.Context) error { return nil }) }
+// Check reports whether the journal can be written. It writes, and takes it back:
+// a full disk takes what changes nothing.
+func (j *Journal) Check() error {
+	return j.submit(func(ctx context.Context) error {
+		_, err := j.exec(ctx, "INSERT INTO held (first_sequence, last_sequence) VALUES (0, 0)")
+		if err == nil {
+			_, err = j.exec(ctx, "DELETE FROM held WHERE first_sequence = 0")
+		}
+		return err
+	})
+}

@@ -114,7 +114,7 @@ func at(where string, existing bool) (database, error) {
 	switch {
 	case IsURL(where):
 		return &postgres{url: lowerScheme(where), existing: existing}, nil
-	case strings.Contains(where, "://"):
+	case strings.Contains(where, "://"), isSettings(where):
 		return sqliteFile{Redact(where)}, ErrURL
 	case existing:
 		return sqliteFile{where}, mustExist(where)
@@ -274,21 +274,26 @@ func (j *Journal) Close() error {
 	return j.closeDatabase()
 }
 
-// Explain joins one of this package's errors to what the database says to users
-// of [Journal.DB] and [Journal.Pool].
-func (j *Journal) Explain(err error) error { return j.explain(err) }
+// Explain says in this package's errors what the database says to users of
+// [Journal.DB] and [Journal.Pool].
+func (j *Journal) Explain(err error) error { return inOurWords(j.explain(err)) }
 
 func (j *Journal) failed(what string, err error) error { return failed(what, j.name(), j.explain(err)) }
 
-// failed says what was being done to which journal. The words of this package
-// come first: they are what people act on.
+// failed says what was being done to which journal.
 func failed(what, name string, err error) error {
+	return fmt.Errorf("%s journal %s: %w", what, name, inOurWords(err))
+}
+
+// inOurWords returns the error of this package that an error is, if it is one
+// that needs no detail: its words are what people act on.
+func inOurWords(err error) error {
 	for _, known := range []error{ErrMissing, ErrCorrupt, ErrNewer, ErrOlder, ErrReadOnly, ErrNoAccess, ErrFull, ErrBusy} {
 		if errors.Is(err, known) {
-			return fmt.Errorf("%s journal %s: %w", what, name, known)
+			return known
 		}
 	}
-	return fmt.Errorf("%s journal %s: %w", what, name, err)
+	return err
 }
 
 // migrate brings the tables up to date. Another process may do so at the same

@@ -6,8 +6,10 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,14 +43,25 @@ func IsURL(where string) bool {
 	return ok && (strings.EqualFold(scheme, "postgres") || strings.EqualFold(scheme, "postgresql"))
 }
 
+// isSettings reports whether it is what libpq takes instead of a URL, such as
+// "host=db dbname=hooks": a file of that name would be made in silence.
+func isSettings(where string) bool { return libpqSetting().MatchString(where) }
+
+var libpqSetting = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(^|\s)(host|hostaddr|dbname|user|password|service)\s*=`)
+})
+
 // lowerScheme returns a URL as pgx knows it.
 func lowerScheme(where string) string {
 	scheme, rest, _ := strings.Cut(where, "://")
 	return strings.ToLower(scheme) + "://" + rest
 }
 
-// Redact returns where a journal is, without the passwords of a URL.
+// Redact returns where a journal is, without passwords.
 func Redact(where string) string {
+	if isSettings(where) && !IsURL(where) {
+		return "…"
+	}
 	scheme, _, ok := strings.Cut(where, "://")
 	if !ok {
 		return where

@@ -136,13 +136,17 @@ func TestDatabaseErrorsAreSaidAndGotOver(t *testing.T) {
 	j := openFile(t, where, Options{})
 	for code, want := range map[string]error{"53100": ErrFull, "25006": ErrReadOnly, "42501": ErrDenied, "53200": ErrUnreachable, "57014": ErrUnreachable} {
 		execute(t, where, fmt.Sprintf(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no' USING ERRCODE = '%s'; END $$ LANGUAGE plpgsql;
-			CREATE TRIGGER refuse BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION refuse()`, code))
+			CREATE TRIGGER refuse BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION refuse();
+			CREATE TRIGGER refuse BEFORE INSERT ON held FOR EACH ROW EXECUTE FUNCTION refuse()`, code))
+		if err := j.Check(); !errors.Is(err, want) {
+			t.Errorf("a check with %s: %v, want %v", code, err, want)
+		}
 		if _, err := keep(j, sample(1)); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", code, err, want)
 		}
 		execute(t, where, "DROP FUNCTION refuse CASCADE")
-		if _, err := keep(j, sample(1)); err != nil {
-			t.Errorf("after %s: %v", code, err)
+		if _, err := keep(j, sample(1)); err != nil || j.Check() != nil {
+			t.Errorf("after %s: %v, and a check %v", code, err, j.Check())
 		}
 	}
 }
@@ -421,6 +425,10 @@ func TestPasswordsAreRedacted(t *testing.T) {
 		"postgres://u:sec/ret@h/d":                                   "postgres://…",
 		"POSTGRES://u:secret@h/d":                                    "postgres://u:xxxxx@h/d",
 		"mysql://u:secret@h/d":                                       "mysql://…",
+		"host=h password=secret dbname=d":                            "…",
+		"dbname=d user=u password = 'sec://ret'":                     "…",
+		"postgres://u@h/d?host=/run&options=-c a=b user=c":           "postgres://u@h/d?host=/run&options=-c a=b user=c",
+		"myhost=a/dbname=b.db":                                       "myhost=a/dbname=b.db",
 	} {
 		if got := Redact(where); got != want {
 			t.Errorf("%s is shown as %s, want %s", where, got, want)

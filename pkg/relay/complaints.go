@@ -61,7 +61,7 @@ func (c *complaints) about(err error) {
 	defer c.mu.Unlock()
 	explained := c.explain(err)
 	if !errors.Is(explained, journal.ErrUnreachable) {
-		c.say(oneLine(err.Error()))
+		c.say(oneLine(explained.Error()))
 		return
 	}
 	c.held = nil
@@ -99,7 +99,10 @@ func (*complaints) Enabled(_ context.Context, level slog.Level) bool { return le
 func (c *complaints) Handle(_ context.Context, record slog.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, what, _ := strings.Cut(record.Message, ": ") // after the name of a part of River
+	_, what, ok := strings.Cut(record.Message, ": ") // after the name of a part of River
+	if !ok {
+		what = record.Message
+	}
 	if strings.HasPrefix(what, "Soft stop timeout") {
 		c.log("what is under way takes too long: it is cut off, and done again later")
 		return nil
@@ -107,16 +110,25 @@ func (c *complaints) Handle(_ context.Context, record slog.Record) error {
 	if c.gone || c.now().Sub(c.back) < afterEnd || len(c.held) == maxHeld {
 		return nil
 	}
-	line := "the queue: " + record.Message
+	line := "the queue: " + what
 	record.Attrs(func(a slog.Attr) bool {
 		if a.Key == "err" || a.Key == "error" {
 			line += ": " + a.Value.String()
 		}
 		return true
 	})
-	c.held = append(c.held, oneLine(line))
+	c.held = append(c.held, oneLine(ourWords.Replace(line)))
 	return nil
 }
+
+// ourWords replace those of libraries that nobody else knows.
+var ourWords = strings.NewReplacer(
+	"Stuck job rescued by JobRescuer", "relay was ended in the middle of it",
+	"Completer error (will retry after sleep)", "cannot write down what became of deliveries, and tries again",
+	"Too many errors; giving up", "could not write down what became of deliveries: they are attempted again",
+	"database is locked (5) (SQLITE_BUSY)", journal.ErrBusy.Error(),
+	"database or disk is full (13)", journal.ErrFull.Error(),
+)
 
 // WithAttrs implements [slog.Handler].
 func (c *complaints) WithAttrs([]slog.Attr) slog.Handler { return c }

@@ -39,7 +39,7 @@ type Run struct {
 	Time      string
 	Project   string // title, or id
 	DataMart  string // title, or id
-	URL       string // of the run history; "": it is not absolute
+	URL       string // of the run history; "": it is not absolute, or too long
 	RunID     string
 	Type      string // of the run
 	Duration  string
@@ -61,13 +61,15 @@ func (r Run) Value(path string) any { return gjson.GetBytes(r.payload, path).Val
 func (r Run) Payload() string { return string(r.payload) }
 
 // Limits of what messages show. Slack takes 150 characters of a title and
-// 13,000 of everything, Discord 6,000.
+// 13,000 of everything, Discord 6,000. Of a link Slack takes 3,000 and Discord
+// 2,048; it cannot be cut.
 const (
 	maxErrors     = 3
 	maxErrorLines = 3
 	maxErrorText  = 400
 	maxTitle      = 120
 	maxFact       = 120
+	maxLink       = 2048
 	maxKey        = 255 // PagerDuty's dedup key
 )
 
@@ -147,7 +149,7 @@ func newRun(d delivery.Delivery) Run {
 		Type: get(owox.PathRunType).String(), Time: owox.FormatTimestamp(ended(d, get(owox.PathFinishedAt).String(), get(owox.PathTimestamp).String())),
 		Duration: duration(get(owox.PathDurationMS), get(owox.PathStartedAt).String(), get(owox.PathFinishedAt).String()),
 	}
-	if url := get(owox.PathURL).String(); owox.IsAbsoluteURL([]byte(url)) {
+	if url := get(owox.PathURL).String(); owox.IsAbsoluteURL([]byte(url)) && len(url) <= maxLink {
 		r.URL = url
 	}
 	if rows := get(owox.PathRows); rows.Type == gjson.Number {

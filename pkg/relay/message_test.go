@@ -44,7 +44,7 @@ func received(t *testing.T, event owox.EventType, edits map[string]any) delivery
 // batches are what messages are made of, by the name of their golden file.
 func batches(t *testing.T) map[string]relay.Batch {
 	t.Helper()
-	nasty := "\x00\u202e<!channel> *b* `c` ```d``` [e](http://f) & \"g\" \\ " + strings.Repeat("ü€", 5000)
+	nasty := "\x00\u202e<!channel> <users/all> <http://f|l> *b* `c` ```d``` [e](http://f) & \"g\" \\ " + strings.Repeat("ü€", 5000)
 	failed := received(t, owox.RunFailed, map[string]any{
 		owox.PathErrors:  []string{`{"error":"{\"message\":\"table not found\\nline 2\\nline 3\\nline 4\"}"}`, "second"},
 		owox.PathRunType: "CONNECTOR",
@@ -74,8 +74,9 @@ func batches(t *testing.T) map[string]relay.Batch {
 	}
 	return map[string]relay.Batch{
 		"failed": relay.Single(failed), "successful": relay.Single(received(t, owox.RunSuccessful, nil)), "recovered": recovered,
-		"test":   relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
-		"window": window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
+		"test":      relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathIsTest: true, owox.PathURL: "/ui/relative"})),
+		"long_link": relay.Single(received(t, owox.RunFailed, map[string]any{owox.PathURL: "https://app.owox.com/ui/" + strings.Repeat("a", 9000)})),
+		"window":    window, "recovered_window": recoveredWindow, "mixed_window": mixedWindow,
 		"hostile": relay.Single(hostile), "hostile_window": manyHostile, "bare": relay.Single(bare),
 	}
 }
@@ -109,6 +110,9 @@ var formats = map[relay.Service]func(fail func(string, ...any), body []byte){
 		}
 	},
 	relay.Discord: func(fail func(string, ...any), body []byte) {
+		if link := gjson.GetBytes(body, "embeds.0.url").Str; len(link) > 2048 {
+			fail("a link of %d characters", len(link))
+		}
 		total := require(fail, body, "embeds.0.title", 1, 256) + require(fail, body, "embeds.0.description", 0, 4096)
 		gjson.GetBytes(body, "embeds.0.fields").ForEach(func(_, field gjson.Result) bool {
 			total += require(fail, []byte(field.Raw), "name", 1, 256) + require(fail, []byte(field.Raw), "value", 1, 1024)
@@ -122,6 +126,11 @@ var formats = map[relay.Service]func(fail func(string, ...any), body []byte){
 		require(fail, body, "text", 1, 4096)
 		require(fail, body, "cardsV2.0.cardId", 0, 255)
 		require(fail, body, "cardsV2.0.card.header.title", 1, 200)
+		for _, path := range []string{"text", "cardsV2.0.card.header.title"} {
+			if text := gjson.GetBytes(body, path).Str; strings.Contains(text, "<") {
+				fail("a mention or a link in %s: %s", path, text)
+			}
+		}
 		if n := gjson.GetBytes(body, "cardsV2.0.card.sections.0.widgets.#").Int(); n < 1 || n > 100 || len(body) > 32_000 {
 			fail("%d widgets, %d bytes", n, len(body))
 		}

@@ -8,6 +8,7 @@ import (
 	"html"
 	"strings"
 	"text/template"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -76,7 +77,8 @@ func functions(secret string) template.FuncMap {
 		"slackText":  slackText,
 		"slackFacts": slackFacts,
 		"slackCode":  func(text string) string { return "```" + slackText(text) + "```" },
-		"slackRuns":  func(m Message) string { return slackText(runs(m)) },
+		"slackRuns":  slackRuns,
+		"chatText":   chatText,
 		"codes":      codes,
 		"runs":       runs,
 	}
@@ -87,12 +89,30 @@ func slackText(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "```", "'''").Replace(text)
 }
 
+// chatText replaces what Google Chat makes a mention or a link of: it has no way
+// to escape it, and shows &lt; as that.
+func chatText(text string) string { return strings.NewReplacer("<", "‹", ">", "›").Replace(text) }
+
 func slackFacts(facts []Fact) string {
 	var lines []string
 	for _, f := range facts {
 		lines = append(lines, "*"+f.Name+"*  "+slackText(f.Value))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// maxSection is how many characters Slack takes in a section.
+const maxSection = 3000
+
+// slackRuns lists the first runs of a window, as many as fit once they are escaped.
+func slackRuns(m Message) string {
+	for {
+		text := slackText(runs(m))
+		if utf8.RuneCountInString(text) <= maxSection || len(m.Runs) == 1 {
+			return text
+		}
+		m.Runs, m.More = m.Runs[:len(m.Runs)-1], m.More+1
+	}
 }
 
 // markdown escapes what Markdown would read as more than text.

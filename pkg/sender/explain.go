@@ -30,7 +30,7 @@ func (s *Sender) explain(got answer, err error) *delivery.Failure {
 	case got.status/100 == 2:
 		return nil
 	default:
-		failure = explainStatus(got)
+		failure = s.explainStatus(got)
 	}
 	o := outcome(got, failure)
 	if s.options.Relayed || o == "" || owox.RetryAfter(o).Again() {
@@ -62,12 +62,15 @@ func outcome(got answer, failure *delivery.Failure) owox.Outcome {
 	}
 }
 
-func explainStatus(got answer) *delivery.Failure {
+func (s *Sender) explainStatus(got answer) *delivery.Failure {
 	status := fmt.Sprintf("status %d %s", got.status, http.StatusText(got.status))
-	if got.status/100 == 3 {
+	switch {
+	case got.status/100 == 3 && s.options.Relayed: // what relays has no flag to follow one
+		return &delivery.Failure{Kind: delivery.Redirected, Error: status + to(got), Hint: "use the final URL"}
+	case got.status/100 == 3:
 		return &delivery.Failure{Kind: delivery.Redirected, Error: status + to(got), Hint: "the documentation promises nothing but 2xx: use the final URL, or pass --follow-redirects to rehearse what OWOX does"}
 	}
-	return &delivery.Failure{Kind: delivery.BadStatus, Error: strings.TrimSpace(status), Hint: statusHint(got)}
+	return &delivery.Failure{Kind: delivery.BadStatus, Error: strings.TrimSpace(status), Hint: s.statusHint(got)}
 }
 
 func to(got answer) string {
@@ -77,9 +80,14 @@ func to(got answer) string {
 	return ""
 }
 
-func statusHint(got answer) string {
+func (s *Sender) statusHint(got answer) string {
+	refused := got.status == http.StatusUnauthorized || got.status == http.StatusForbidden
 	switch {
-	case got.status == http.StatusUnauthorized, got.status == http.StatusForbidden:
+	case s.options.Relayed && refused:
+		return "check the URL and the credentials"
+	case s.options.Relayed && got.status == http.StatusTooManyRequests:
+		return "allow more requests, or send fewer at a time"
+	case refused:
 		return "OWOX sends no credentials: let the endpoint accept the request by its path or source address"
 	case got.status == http.StatusNotFound:
 		return "check the path of the URL"
@@ -89,7 +97,7 @@ func statusHint(got answer) string {
 		return "the endpoint found the delivery invalid: its response lists the findings"
 	case got.status == http.StatusTooManyRequests:
 		return "exempt OWOX from the rate limit: events of one grouping window arrive together"
-	case got.status == http.StatusRequestTimeout && !owox.RetryAfter(owox.OutcomeOf(got.status, got.phrase)).Again():
+	case got.status == http.StatusRequestTimeout && !s.options.Relayed && !owox.RetryAfter(owox.OutcomeOf(got.status, got.phrase)).Again():
 		return fmt.Sprintf("answer 503 instead: OWOX tries 408 again only with the reason phrase %s", http.StatusText(got.status))
 	case got.status >= 500 && got.status <= 599:
 		return "look into the endpoint's log"

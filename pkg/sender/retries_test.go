@@ -3,6 +3,7 @@ package sender_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -126,6 +127,12 @@ func TestRelayedDeliveriesAreNotCalledLost(t *testing.T) {
 	defer s.Close()
 	if f := s.Deliver(t.Context(), requestTo(t, "http://127.0.0.1:1/"), nil).Last().Failure; f.Kind != delivery.Refused || strings.Contains(f.Hint, "OWOX") {
 		t.Errorf("%+v, want no word about OWOX", f)
+	}
+	for _, status := range []int{302, 401, 403, 408, 429} {
+		endpoint := serveRaw(t, says(fmt.Sprintf("HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n", status)))
+		if f := s.Deliver(t.Context(), requestTo(t, endpoint), nil).Last().Failure; f.Hint == "" || strings.Contains(f.Hint, "OWOX") || strings.Contains(f.Hint, "--") {
+			t.Errorf("status %d: %+v, want a hint about neither OWOX nor a flag of send", status, f)
+		}
 	}
 }
 
