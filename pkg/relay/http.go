@@ -93,7 +93,7 @@ func (c carrier) Carry(ctx context.Context, b Batch) delivery.Attempt {
 	request, err := c.request(b)
 	var attempt delivery.Attempt
 	if err != nil {
-		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: err.Error(), Hint: "mend the template, then run owoxhook relay retry"}
+		attempt.Failure = &delivery.Failure{Kind: delivery.Other, Error: err.Error(), Hint: "mend the template and start relay again: what failed is tried again by the schedule, or at once with owoxhook relay retry --target NAME"}
 	} else {
 		attempt = c.sender.Deliver(ctx, request, nil).Last()
 	}

@@ -134,7 +134,7 @@ func (q *riverQueue[Tx]) jobs(ctx context.Context, which Selection, limit int) (
 		}
 		j.Sequence = args.Sequence
 		if n := len(row.Errors); n > 0 {
-			j.Error = strings.TrimPrefix(row.Errors[n-1].Error, "JobCancelError: ") // River's word
+			j.Error = ourWords.Replace(strings.TrimPrefix(row.Errors[n-1].Error, "JobCancelError: ")) // River's word
 		}
 		all = append(all, j)
 	}
