@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,11 @@ func Application(s *sender.Sender, to *url.URL, headers []owox.Header) Carrier {
 // is secret. The secret is what the template finds there, such as a key.
 func Messages(s *sender.Sender, to *url.URL, headers []owox.Header, t *Template, secret string) Carrier {
 	shown := to.Scheme + "://" + to.Host + "/…"
-	secrets := secretsOf(to, headers, secret, to.RequestURI(), to.EscapedPath())
+	more := []string{secret, to.RequestURI(), to.EscapedPath()}
+	if last := path.Base(to.EscapedPath()); len(last) >= minSecret { // the token, to most services
+		more = append(more, last)
+	}
+	secrets := secretsOf(to, headers, more...)
 	return carrier{sender: s, shown: shown, own: headers, secrets: secrets, request: func(b Batch) (sender.Request, error) {
 		body, err := t.body(newMessage(b), secret)
 		contentType := "text/plain; charset=utf-8"

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -273,7 +274,7 @@ func TestTemplatesOfOnesOwn(t *testing.T) {
 func TestNothingThatIsSetIsShown(t *testing.T) {
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Seen", r.URL.Path)
-		_, _ = w.Write([]byte("thanks for " + r.URL.Path))
+		_, _ = w.Write([]byte("thanks for " + r.URL.Path + ", which ends with " + path.Base(r.URL.Path)))
 	}))
 	defer fake.Close()
 	s := sender.New(sender.Options{Relayed: true})
