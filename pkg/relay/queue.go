@@ -28,8 +28,8 @@ type queue interface {
 	// job; false: there is none.
 	ahead(ctx context.Context, c claim) (first standing, found bool, err error)
 	// forward has the jobs with the same key before a job done next, in their
-	// order, but for those that failed and wait.
-	forward(ctx context.Context, c claim) error
+	// order: the first one, which is due, and those behind it that have not failed.
+	forward(ctx context.Context, c claim, first standing) error
 	// oldest returns the first delivery that a job still needs which is not given
 	// up; 0: none does.
 	oldest(ctx context.Context) (sequence int64, err error)
@@ -73,6 +73,7 @@ type claim struct {
 
 // standing is how a job stands that is not done.
 type standing struct {
+	id     int64
 	atHand bool      // it is being done, or was when its process ended
 	next   time.Time // when it is tried otherwise
 }

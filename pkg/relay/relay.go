@@ -294,7 +294,7 @@ func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool)
 		}
 		until := first.next.Sub(r.options.Now())
 		if err == nil && !first.atHand && until <= turnPause {
-			err = r.queue.forward(ctx, c)
+			err = r.queue.forward(ctx, c, first)
 		}
 		switch {
 		case err != nil:

@@ -286,28 +286,28 @@ func (q *riverQueue[Tx]) close(ctx context.Context, c claim) (w window, err erro
 }
 
 func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (first standing, found bool, err error) {
-	var id int64
 	err = q.db.QueryRowContext(ctx, `SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'running', 'scheduled')
-		AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT 1`, c.target, c.id, c.key).Scan(&id)
+		AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT 1`, c.target, c.id, c.key).Scan(&first.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return first, false, nil
 	}
 	if err != nil {
 		return first, false, err
 	}
-	row, err := q.client.JobGet(ctx, id)
+	row, err := q.client.JobGet(ctx, first.id)
 	if err != nil {
 		return first, !errors.Is(err, rivertype.ErrNotFound), err
 	}
-	return standing{row.State == rivertype.JobStateRunning, row.ScheduledAt}, true, nil
+	first.atHand, first.next = row.State == rivertype.JobStateRunning, row.ScheduledAt
+	return first, true, nil
 }
 
 // forward makes their times those of their ids: River takes the earliest first.
-func (q *riverQueue[Tx]) forward(ctx context.Context, c claim) error {
-	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'scheduled')
-		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'scheduled') AND scheduled_at > created_at
-			AND id < $2 AND args->>'key' = $3 ORDER BY id LIMIT $4 `
-	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", c.target, c.id, c.key, maxForward)
+func (q *riverQueue[Tx]) forward(ctx context.Context, c claim, first standing) error {
+	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'retryable', 'scheduled')
+		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND (state IN ('available', 'scheduled') OR state = 'retryable' AND id = $2)
+			AND scheduled_at > created_at AND id < $3 AND args->>'key' = $4 ORDER BY id LIMIT $5 `
+	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", c.target, first.id, c.id, c.key, maxForward)
 	return err
 }
 
