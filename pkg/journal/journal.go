@@ -92,6 +92,7 @@ type database interface {
 	migrations() (dialect goose.Dialect, folder string)
 	recognise(ctx context.Context, db *sql.DB) error                                // ErrCorrupt: it is another program's
 	begin(ctx context.Context, conn *sql.Conn) error                                // a transaction that writes
+	end(ctx context.Context, conn *sql.Conn) error                                  // commits it
 	rebind(query string) string                                                     // with this database's marks for arguments
 	args(values []any) []any                                                        // as this database takes them
 	explain(err error) error                                                        // joins one of this package's errors to it

@@ -169,6 +169,11 @@ func (*postgres) begin(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+func (*postgres) end(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "COMMIT")
+	return err
+}
+
 // rebind numbers the arguments of a query. There is no ? in its texts.
 func (*postgres) rebind(query string) string {
 	var out strings.Builder

@@ -90,10 +90,25 @@ func (sqliteFile) recognise(ctx context.Context, db *sql.DB) error {
 
 // begin waits for other processes here, not halfway.
 func (s sqliteFile) begin(ctx context.Context, conn *sql.Conn) error {
+	return s.exec(ctx, conn, "BEGIN IMMEDIATE")
+}
+
+// end waits for readers where a file system has no write-ahead log.
+func (s sqliteFile) end(ctx context.Context, conn *sql.Conn) error {
+	return s.exec(ctx, conn, "COMMIT")
+}
+
+// exec insists.
+func (s sqliteFile) exec(ctx context.Context, on execer, statement string) error {
 	return s.insist(func() error {
-		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		_, err := on.ExecContext(ctx, statement)
 		return err
 	})
+}
+
+// execer is a connection, or a database.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 func (sqliteFile) rebind(query string) string { return query }
@@ -183,26 +198,20 @@ func (s sqliteFile) tidy(ctx context.Context) error {
 	query := func(query string, to *int64) error {
 		return s.insist(func() error { return db.QueryRowContext(ctx, query).Scan(to) })
 	}
-	exec := func(statement string) error {
-		return s.insist(func() error {
-			_, err := db.ExecContext(ctx, statement)
-			return err
-		})
-	}
 	if err := query("SELECT auto_vacuum FROM pragma_auto_vacuum", &mode); err != nil {
 		return err
 	}
 	if mode != autoVacuumIncremental {
-		err = exec("VACUUM")
+		err = s.exec(ctx, db, "VACUUM")
 	}
 	for err == nil {
 		if err = query("SELECT freelist_count FROM pragma_freelist_count", &free); err != nil || free == 0 {
 			break
 		}
-		err = exec("PRAGMA incremental_vacuum(256)")
+		err = s.exec(ctx, db, "PRAGMA incremental_vacuum(256)")
 	}
 	if err == nil {
-		_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // as far as others let it
+		_, err = db.ExecContext(ctx, "PRAGMA "+busyTimeout+"; PRAGMA wal_checkpoint(TRUNCATE)") // as far as others let it
 	}
 	return err
 }

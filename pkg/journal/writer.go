@@ -152,7 +152,7 @@ func (j *Journal) commit(ctx context.Context, group []*job) []*job {
 		err = j.shrink(ctx)
 	}
 	if err == nil {
-		_, err = j.conn.ExecContext(ctx, "COMMIT")
+		err = j.end(ctx, j.conn)
 	}
 	if err != nil {
 		_, _ = j.conn.ExecContext(ctx, "ROLLBACK") // the first error tells

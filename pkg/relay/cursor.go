@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,12 +135,15 @@ func (r *Relay) plan(ctx context.Context, jobs []job, e journal.Entry, names []s
 			j.key = e.ProjectID + "/" + e.DataMartID
 		}
 		if t.GroupByMart {
-			j.common = e.DataMartID
+			j.common = martOf(e)
 		}
 		jobs = append(jobs, j)
 	}
 	return jobs, nil
 }
+
+// martOf is what deliveries of a data mart have in common, and those of none.
+func martOf(e journal.Entry) string { return cmp.Or(e.DataMartID, "-") }
 
 // earlier returns the deliveries that one repeats. OWOX sends a run again under a
 // new id after a crash of its own.
@@ -241,7 +245,7 @@ func (r *Relay) loadWindow(ctx context.Context, t *target, c claim, b *Batch, ma
 		if err != nil {
 			return err
 		}
-		if !wanted || w.common != "" && e.DataMartID != w.common { // whatever the target groups by now
+		if !wanted || w.common != "" && martOf(e) != w.common { // whatever the target groups by now
 			continue
 		}
 		recovered, err := r.recovered(ctx, e)

@@ -34,10 +34,11 @@ func newGate(t Target, now func() time.Time) *gate {
 }
 
 // pass waits for its turn. It returns after which time to come back when
-// another one is sent ahead, or that takes long.
-func (g *gate) pass(ctx context.Context) (back time.Duration, ok bool) {
+// another one is sent ahead, or that takes long. What somebody had tried again
+// after the target asked for time does not wait for that; zero: nobody did.
+func (g *gate) pass(ctx context.Context, retried time.Time) (back time.Duration, ok bool) {
 	for waited := time.Duration(0); ; {
-		wait, ok := g.try()
+		wait, ok := g.try(retried)
 		if ok || waited+wait > maxShut {
 			return wait, ok
 		}
@@ -50,12 +51,15 @@ func (g *gate) pass(ctx context.Context) (back time.Duration, ok bool) {
 
 // try passes, or returns how long to wait. Whoever passes a gate that was shut
 // shuts it until it has told how that went.
-func (g *gate) try() (wait time.Duration, ok bool) {
+func (g *gate) try(retried time.Time) (wait time.Duration, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if shut := g.shutUntil(); now.Before(shut) {
-		return shut.Sub(now), false
+	if now.Before(g.until) && !retried.Add(time.Second).After(g.asked) { // times of a database may be without fractions
+		return g.until.Sub(now), false
+	}
+	if now.Before(g.shut) {
+		return g.shut.Sub(now), false
 	}
 	if now.Before(g.next) {
 		return g.next.Sub(now), false
@@ -65,23 +69,6 @@ func (g *gate) try() (wait time.Duration, ok bool) {
 		g.shut = now.Add(g.limit + limitMargin)
 	}
 	return 0, true
-}
-
-// insist lets through what somebody has had tried again after the target asked
-// for time. Times of the database may be without fractions of a second.
-func (g *gate) insist(retried time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if retried.Add(time.Second).After(g.asked) {
-		g.until = time.Time{}
-	}
-}
-
-func (g *gate) shutUntil() time.Time {
-	if g.until.After(g.shut) {
-		return g.until
-	}
-	return g.shut
 }
 
 // tell notes how an attempt went.
@@ -97,8 +84,8 @@ func (g *gate) tell(a delivery.Attempt) {
 	if beyond := g.failures - failuresToShut; beyond >= 0 {
 		g.shut = now.Add(min(time.Second<<min(beyond, 10), maxShut))
 	}
-	if wait := retryAfter(a, now); wait > 0 {
-		g.asked, g.until = now, now.Add(wait)
+	if until := now.Add(retryAfter(a, now)); until.After(g.until) {
+		g.asked, g.until = now, until
 	}
 }
 
@@ -106,7 +93,7 @@ func (g *gate) tell(a delivery.Attempt) {
 func (g *gate) slows() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.failures >= failuresToShut || g.now().Before(g.shutUntil())
+	return g.failures >= failuresToShut || g.now().Before(g.shut) || g.now().Before(g.until)
 }
 
 // release takes back that one has passed: it made no attempt.

@@ -67,8 +67,8 @@ type claim struct {
 	key      string
 	window   bool
 	attempt  int       // 1 for the first
-	retried  bool      // somebody had it tried again, and this is the first attempt since
-	since    time.Time // when it was added, or had tried again
+	since    time.Time // when it was added, or somebody had it tried again
+	retried  time.Time // the latter, where this is the first attempt since
 }
 
 // standing is how a job stands that is not done.

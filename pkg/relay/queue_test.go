@@ -181,7 +181,7 @@ func TestFailedJobsComeBackWhenTheyShall(t *testing.T) {
 		}
 		until(t, "it is new again", func() bool {
 			all := done()
-			return len(all) == 4 && all[3].target == "b" && all[3].attempt == 1 && all[3].retried && !all[0].retried
+			return len(all) == 4 && all[3].target == "b" && all[3].attempt == 1 && !all[3].retried.IsZero() && all[0].retried.IsZero()
 		})
 	})
 }

@@ -202,9 +202,9 @@ func (r *Relay) do(ctx, running context.Context, c claim) verdict {
 // not group any more, but for those that have arrived.
 func (r *Relay) carryEach(ctx context.Context, t *target, c claim, sequences []int64) verdict {
 	c.window = false
-	tried, all := false, verdict{fate: done}
+	passed, all := true, verdict{fate: done}
 	defer func() {
-		if !tried {
+		if passed {
 			t.gate.release()
 		}
 	}()
@@ -220,11 +220,20 @@ func (r *Relay) carryEach(ctx context.Context, t *target, c claim, sequences []i
 		if errors.Is(err, errPruned) {
 			continue
 		}
+		if ctx.Err() != nil {
+			return verdict{fate: later} // time to end
+		}
 		if err != nil {
 			r.complaints.about(err)
 			return verdict{fate: later, wait: journalPause}
 		}
-		tried = true
+		if !passed { // the first one came through
+			var wait time.Duration
+			if wait, passed = t.gate.pass(ctx, c.retried); !passed {
+				return verdict{fate: later, wait: wait}
+			}
+		}
+		passed = false
 		switch v := r.carry(ctx, t, c, b); v.fate {
 		case done:
 		case givenUp: // as the window is, but not before the others were tried
@@ -272,10 +281,7 @@ func (r *Relay) wait(ctx, running context.Context, t *target, c claim) (wait tim
 	if wait, ok = r.turn(waiting, c); !ok {
 		return wait, false
 	}
-	if c.retried {
-		t.gate.insist(c.since)
-	}
-	return t.gate.pass(waiting)
+	return t.gate.pass(waiting, c.retried)
 }
 
 const journalPause = 5 * time.Second

@@ -534,36 +534,77 @@ func TestOrderedDeliveriesWaitForThoseBefore(t *testing.T) {
 }
 
 // After an outage jobs are due in any order, and those whose turn has not come
-// must leave room for those whose turn it is.
+// must leave room for those whose turn it is, whether somebody has them tried
+// again or not.
 func TestOrderedDeliveriesGoOnAfterAnOutage(t *testing.T) {
+	for _, retried := range []bool{false, true} {
+		t.Run(fmt.Sprint("retried ", retried), func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, j *journal.Journal) {
+				var up atomic.Bool
+				c := &carrier{fail: func(relay.Batch) *delivery.Failure {
+					if up.Load() {
+						return nil
+					}
+					return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
+				}}
+				r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Ordered: true}}})
+				const marts, each = 12, 10
+				want := map[string][]string{}
+				for i := range marts * each {
+					mart := fmt.Sprint("m", i%marts)
+					id := fmt.Sprint(mart, "-", i)
+					want[mart] = append(want[mart], id)
+					keep(t, j, event(id, mart, id, owox.RunFailed))
+				}
+				r.Wake()
+				time.Sleep(8 * time.Second)
+				if retried {
+					if _, err := r.Retry(t.Context(), relay.Selection{}); err != nil {
+						t.Error(err)
+					}
+				}
+				up.Store(true)
+				eventually(t, "after the outage", marts*each, func() int { return len(c.ids()) })
+				for mart, ids := range want {
+					got := slices.DeleteFunc(c.ids(), func(id string) bool { return !strings.HasPrefix(id, mart+"-") })
+					if !slices.Equal(got, ids) {
+						t.Errorf("of %s came %v, want %v", mart, got, ids)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What was behind a delivery that is dropped, or tried again sooner, knows only
+// when that would have been tried.
+func TestOrderedDeliveriesGoOnWithoutOneThatIsDropped(t *testing.T) {
 	onEach(t, func(t *testing.T, j *journal.Journal) {
-		var up atomic.Bool
-		c := &carrier{fail: func(relay.Batch) *delivery.Failure {
-			if up.Load() {
-				return nil
+		c := &carrier{fail: func(b relay.Batch) *delivery.Failure {
+			if b.Deliveries[0].ID == "a-0" {
+				return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
 			}
-			return &delivery.Failure{Kind: delivery.Refused, Error: "down"}
+			return nil
 		}}
 		r, _ := running(t, relay.Options{Journal: j, Targets: []relay.Target{{Name: "a", Carrier: c, Ordered: true}}})
-		const marts, each = 12, 20
-		want := map[string][]string{}
-		for i := range marts * each {
-			mart := fmt.Sprint("m", i%marts)
-			id := fmt.Sprint(mart, "-", i)
-			want[mart] = append(want[mart], id)
-			keep(t, j, event(id, mart, id, owox.RunFailed))
+		for i := range 3 {
+			keep(t, j, event(fmt.Sprint("a-", i), "a", fmt.Sprint("r-", i), owox.RunFailed))
 		}
 		r.Wake()
-		time.Sleep(8 * time.Second)
-		up.Store(true)
-		start := time.Now()
-		eventually(t, "after the outage", marts*each, func() int { return len(c.ids()) })
-		t.Logf("took %v", time.Since(start))
-		for mart, ids := range want {
-			got := slices.DeleteFunc(c.ids(), func(id string) bool { return !strings.HasPrefix(id, mart+"-") })
-			if !slices.Equal(got, ids) {
-				t.Errorf("of %s came %v, want %v", mart, got, ids)
+		var first []relay.Job
+		eventually(t, "attempts at the first", 2, func() int {
+			if first, _ = r.Jobs(t.Context(), relay.Selection{}, 1); len(first) == 0 || first[0].State != relay.Waiting {
+				return 0
 			}
+			return first[0].Attempts
+		})
+		if n, err := r.Drop(t.Context(), relay.Selection{Sequence: 1}); n != 1 || err != nil {
+			t.Fatalf("dropped %d, %v, want 1", n, err)
+		}
+		eventually(t, "the others", []string{"a-1", "a-2"}, c.ids)
+		if now := time.Now(); now.After(first[0].Next) {
+			t.Errorf("they came at %v, want them before %v, when the dropped one would have been tried", now, first[0].Next)
 		}
 	})
 }

@@ -57,7 +57,7 @@ const (
 	rescueAfter  = time.Minute
 	fetchPause   = 10 * time.Millisecond
 	retention    = 24 * time.Hour // of jobs that are done
-	manyAttempts = 1000           // the schedule ends long before
+	manyAttempts = 1000           // the schedule ends long before; one more has what somebody had tried again
 )
 
 func newRiver[Tx any](ctx context.Context, q *riverQueue[Tx], dialect goose.Dialect) error {
@@ -149,10 +149,13 @@ type worker struct {
 
 // Work does a job and says it River's way.
 func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
-	v := w.do(ctx, claim{
+	c := claim{
 		id: j.ID, target: j.Queue, sequence: j.Args.Sequence, key: j.Args.Key, window: j.Args.Window, attempt: j.Attempt, since: j.CreatedAt,
-		retried: j.Attempt == 1 && j.Priority == retriedPriority,
-	})
+	}
+	if j.Attempt == 1 && j.MaxAttempts > manyAttempts {
+		c.retried = j.CreatedAt
+	}
+	v := w.do(ctx, c)
 	switch v.fate {
 	case failed:
 		j.Args.next = w.now().Add(v.wait)
@@ -239,7 +242,7 @@ func (q *riverQueue[Tx]) advance(ctx context.Context, targets []string, from, to
 	}
 	var params []river.InsertManyParams
 	for _, j := range jobs {
-		options := &river.InsertOpts{Queue: j.target, Priority: priority}
+		options := &river.InsertOpts{Queue: j.target}
 		if j.group > 0 {
 			opened, err := joinWindow(tx, j)
 			if err != nil {
@@ -259,12 +262,6 @@ func (q *riverQueue[Tx]) advance(ctx context.Context, targets []string, from, to
 	}
 	return true, tx.commit()
 }
-
-// Priorities of River. What somebody had tried again goes first.
-const (
-	retriedPriority = 1
-	priority        = 2
-)
 
 // joinWindow adds a delivery to the open window of its target, or opens one.
 func joinWindow[Tx any](tx transaction[Tx], j job) (opened bool, err error) {
@@ -295,8 +292,11 @@ func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (first standing, fo
 		return first, false, err
 	}
 	row, err := q.client.JobGet(ctx, first.id)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return first, true, nil // it was dropped just now, and there may be another one
+	}
 	if err != nil {
-		return first, !errors.Is(err, rivertype.ErrNotFound), err
+		return first, false, err
 	}
 	first.atHand, first.next = row.State == rivertype.JobStateRunning, row.ScheduledAt
 	return first, true, nil
@@ -305,7 +305,7 @@ func (q *riverQueue[Tx]) ahead(ctx context.Context, c claim) (first standing, fo
 // forward makes their times those of their ids: River takes the earliest first.
 func (q *riverQueue[Tx]) forward(ctx context.Context, c claim, first standing) error {
 	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'retryable', 'scheduled')
-		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND (state IN ('available', 'scheduled') OR state = 'retryable' AND id = $2)
+		AND id IN (SELECT id FROM river_job WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled') AND (state <> 'retryable' OR id = $2)
 			AND scheduled_at > created_at AND id < $3 AND args->>'key' = $4 ORDER BY id LIMIT $5 `
 	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", c.target, first.id, c.id, c.key, maxForward)
 	return err

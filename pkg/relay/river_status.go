@@ -141,10 +141,10 @@ func (q *riverQueue[Tx]) jobs(ctx context.Context, which Selection, limit int) (
 	return all, nil
 }
 
-// again has jobs done as if they were new.
+// again has jobs done as if they were new, but for the mark.
 func (q *riverQueue[Tx]) again(ctx context.Context, which Selection) (int, error) {
-	return q.change(ctx, `UPDATE river_job SET state = 'available', attempt = 0, attempted_at = NULL, finalized_at = NULL, errors = NULL, priority = `+
-		strconv.Itoa(retriedPriority)+`, created_at = CURRENT_TIMESTAMP, scheduled_at = CURRENT_TIMESTAMP WHERE `, which)
+	return q.change(ctx, `UPDATE river_job SET state = 'available', attempt = 0, attempted_at = NULL, finalized_at = NULL, errors = NULL, max_attempts = `+
+		strconv.Itoa(manyAttempts+1)+`, created_at = CURRENT_TIMESTAMP, scheduled_at = CURRENT_TIMESTAMP WHERE `, which)
 }
 
 func (q *riverQueue[Tx]) drop(ctx context.Context, which Selection) (int, error) {
@@ -158,5 +158,17 @@ func (q *riverQueue[Tx]) change(ctx context.Context, statement string, which Sel
 		return 0, err
 	}
 	n, err := result.RowsAffected()
+	if err == nil && n > 0 {
+		err = q.look(ctx, which.Target)
+	}
 	return int(n), err
+}
+
+// look has ordered jobs look again whether it is their turn: what they waited for
+// may be gone, or done sooner than they know.
+func (q *riverQueue[Tx]) look(ctx context.Context, target string) error {
+	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state = 'scheduled'
+		AND id IN (SELECT id FROM river_job WHERE state = 'scheduled' AND args->>'key' <> '' AND $1 IN (queue, '') ORDER BY id `
+	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", target)
+	return err
 }
