@@ -307,7 +307,7 @@ func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool)
 			r.complaints.about(err)
 			return journalPause, false
 		case !first.atHand:
-			return max(until, 0) + turnPause, false
+			return min(max(until, 0), turnMost) + turnPause, false
 		case !sleep(ctx, turnPause):
 			return 0, false
 		}
@@ -318,6 +318,7 @@ func (r *Relay) turn(ctx context.Context, c claim) (wait time.Duration, ok bool)
 const (
 	turnPause = 50 * time.Millisecond
 	turnLimit = time.Second
+	turnMost  = 5 * time.Minute // the one before may be dropped meanwhile
 )
 
 func sleep(ctx context.Context, d time.Duration) bool {

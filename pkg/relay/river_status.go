@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/riverqueue/river"
@@ -165,10 +166,27 @@ func (q *riverQueue[Tx]) change(ctx context.Context, statement string, which Sel
 }
 
 // look has ordered jobs look again whether it is their turn: what they waited for
-// may be gone, or done sooner than they know.
+// may be gone, or done sooner than they know. Those at hand may have looked before
+// and be put off only now.
 func (q *riverQueue[Tx]) look(ctx context.Context, target string) error {
+	const ordered = "args->>'key' <> '' AND $1 IN (queue, '')"
 	const statement = `UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state = 'scheduled'
-		AND id IN (SELECT id FROM river_job WHERE state = 'scheduled' AND args->>'key' <> '' AND $1 IN (queue, '') ORDER BY id `
-	_, err := q.db.ExecContext(ctx, statement+q.unlocked+")", target)
-	return err
+		AND id IN (SELECT id FROM river_job WHERE state = 'scheduled' AND ` + ordered + ` ORDER BY id `
+	for range maxLooks {
+		if _, err := q.db.ExecContext(ctx, statement+q.unlocked+")", target); err != nil {
+			return err
+		}
+		atHand := 0
+		err := q.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM river_job WHERE state = 'running' AND "+ordered, target).Scan(&atHand)
+		if err != nil || atHand == 0 || !sleep(ctx, lookPause) {
+			return err
+		}
+	}
+	return nil
 }
+
+// River writes within a quarter of a second what becomes of a job.
+const (
+	maxLooks  = 4
+	lookPause = 500 * time.Millisecond
+)
