@@ -241,8 +241,9 @@ func newRelayRetryCommand(a *app) *cobra.Command {
 		Use:   "retry [ID...]",
 		Short: "Try again now what waits or was given up",
 		Long: `Try again what waits or was given up, at once and with all its time and
-attempts. A running relay does so within a second. Name deliveries as for
-replay, or choose them with flags.`,
+attempts. A running relay does so within a second, or, when a target has failed
+again and again, within some 15. Name deliveries as for replay, or choose them
+with flags.`,
 		Example: `  owoxhook relay retry --given-up
   owoxhook relay retry --target alerts
   owoxhook relay retry 17`,

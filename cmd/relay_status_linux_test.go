@@ -2,26 +2,17 @@ package cmd
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/owoxhook/owoxhook/pkg/delivery"
 	"github.com/owoxhook/owoxhook/pkg/journal"
 	"github.com/owoxhook/owoxhook/pkg/relay"
+	"github.com/owoxhook/owoxhook/testdata/smalldisk"
 )
 
 func TestStatusIsReadFromAFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skip("needs root: ", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smalldisk.Mount(t)
 	file := filepath.Join(dir, "journal.db")
 	j, err := journal.Open(t.Context(), file, journal.Options{})
 	if err != nil {
@@ -31,9 +22,7 @@ func TestStatusIsReadFromAFullDisk(t *testing.T) {
 	if _, err := relay.Open(t.Context(), relay.Options{Journal: j, Targets: []relay.Target{{Name: "app"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "rest"), make([]byte, 2<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("%v, want %v", err, syscall.ENOSPC)
-	}
+	smalldisk.Fill(t, dir)
 	for err == nil {
 		err = j.Keep(&delivery.Delivery{Body: make([]byte, 1<<16)}, func() {})
 	}
